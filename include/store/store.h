@@ -95,8 +95,8 @@ struct list_query {
     const char *project_id;         /* always restricts */
     const char *function_id;        /* restricts where the entity belongs to a function; NULL otherwise */
     int64_t function_seq;           /* executions */
-    const char *const *reader_roles;/* executions of a client: only those of this user; NULL: all */
-    const char *reader_user_id;
+    const char *const *reader_roles;/* executions of a client: only those of this user; both NULL: all */
+    const char *reader_user_id;     /* NULL or "" beside roles: a guest, who sees none */
     const struct filter *filters;
     size_t filter_count;
     const struct order *orders;     /* none: insertion order */
@@ -145,9 +145,10 @@ int store_key_each(struct db *db, const char *project_id, list_row *row, void *c
 int store_function_insert(struct db *db, const struct function *function, struct error *err); /* FUNCTION_ALREADY_EXISTS */
 int store_function_get(struct db *db, const char *project_id, const char *id, struct function *ret_function,
                        struct error *err);
-int store_function_update(struct db *db, const struct function *function, struct error *err);  /* all but keys and dates of creation */
+int store_function_update(struct db *db, const struct function *function, struct error *err);
+                                    /* all but keys, date of creation and what deployments set: deployment_*, latest_* */
 int store_function_delete(struct db *db, const char *project_id, const char *id, struct error *err);
-                                    /* with variables, deployments, executions, rules */
+                                    /* with variables, deployments, executions, rules, usage */
 int store_function_each(struct db *db, list_row *row, void *context, struct error *err);       /* of all projects */
 
 int store_variable_insert(struct db *db, const struct variable *variable, struct error *err);  /* VARIABLE_ALREADY_EXISTS */
@@ -168,6 +169,7 @@ int store_deployment_update(struct db *db, const struct deployment *deployment, 
 /* Moves status by compare-and-set; also the function's latestDeploymentStatus. Returns -1 ERROR_BUILD_NOT_FOUND if it was another. */
 int store_deployment_move(struct db *db, const char *project_id, const char *id, const char *from_status,
                           const char *to_status, struct error *err);
+/* (store_deployment_update also keeps the function's latest status in step, and leaves `canceled` as it is: final.) */
 /* Appends to the build log, keeping at most limit_bytes of its end (with the API's truncation line in front). */
 int store_deployment_log(struct db *db, const char *project_id, const char *id, const char *text, size_t bytes,
                          size_t limit_bytes, struct error *err);
@@ -177,7 +179,8 @@ int store_deployment_delete(struct db *db, const char *project_id, const char *f
 /* Sets `activate` false on all deployments of the function but this one. */
 int store_deployment_only_activate(struct db *db, const char *project_id, const char *function_id, const char *id,
                                    struct error *err);
-/* Makes a ready deployment the active one: deploymentId, deploymentCreatedAt, live. */
+/* Makes a ready deployment the active one: deploymentId, deploymentCreatedAt, live; manual rules of the function follow.
+   Errors: ERROR_DEPLOYMENT_NOT_FOUND, ERROR_BUILD_NOT_READY. */
 int store_deployment_activate(struct db *db, const char *project_id, const char *function_id, const char *id,
                               struct error *err);
 /* Those with this status of all projects, oldest first (queue at start). */
@@ -186,7 +189,8 @@ int store_deployment_each(struct db *db, const char *status, list_row *row, void
 int store_deployment_uses(struct db *db, const char *hash, bool *ret_used, struct error *err);
 
 int store_execution_insert(struct db *db, const struct execution *execution, struct error *err);    /* with its input */
-/* Compare-and-set waiting -> processing; reads everything needed to run it. -1 ERROR_EXECUTION_NOT_FOUND if it is gone or taken. */
+/* Compare-and-set waiting or scheduled -> processing; reads everything needed to run it, input included.
+   -1 ERROR_EXECUTION_NOT_FOUND if it is gone or taken. */
 int store_execution_claim(struct db *db, int64_t seq, struct execution *ret_execution, struct error *err);
 int store_execution_finish(struct db *db, const struct execution *execution, struct error *err);    /* final state, input dropped */
 int store_execution_get(struct db *db, const char *project_id, const char *function_id, const char *id,
@@ -199,6 +203,10 @@ int store_execution_settle(struct db *db, const char *sentence, int64_t *ret_cou
 /* seqs of waiting executions, oldest first: the queue at start. */
 typedef void execution_waiting(void *context, int64_t seq, const char *project_id, const char *function_id);
 int store_execution_each_waiting(struct db *db, execution_waiting *row, void *context, struct error *err);
+/* Those with a time, soonest first: the timers at start. */
+typedef void execution_scheduled(void *context, int64_t seq, int64_t scheduled_at, const char *project_id,
+                                 const char *function_id);
+int store_execution_each_scheduled(struct db *db, execution_scheduled *row, void *context, struct error *err);
 
 int store_rule_insert(struct db *db, const struct rule *rule, struct error *err);    /* RULE_ALREADY_EXISTS */
 int store_rule_get(struct db *db, const char *project_id, const char *id, struct rule *ret_rule, struct error *err);
@@ -209,6 +217,14 @@ int store_rule_each(struct db *db, list_row *row, void *context, struct error *e
 /* Adds to an hourly counter: metric such as "executions", hour = microseconds / 3600e6. function_id "" for the project. */
 int store_usage_add(struct db *db, const char *project_id, const char *function_id, const char *metric, int64_t hour,
                     int64_t amount, struct error *err);
+
+/* Hours from_hour <= hour < to_hour that have an amount, oldest first; function_id NULL: summed over everything. */
+typedef void usage_row(void *context, int64_t hour, int64_t amount);
+int store_usage_each(struct db *db, const char *project_id, const char *function_id, const char *metric,
+                     int64_t from_hour, int64_t to_hour, usage_row *row, void *context, struct error *err);
+/* The sum since ever. */
+int store_usage_total(struct db *db, const char *project_id, const char *function_id, const char *metric,
+                      int64_t *ret_total, struct error *err);
 
 /* Health: a real read and the time it took in microseconds. */
 int store_ping(struct db *db, int64_t *ret_us, struct error *err);
