@@ -81,7 +81,11 @@ const char *sandbox_limits_name(enum sandbox_limits limits);        /* "cgroup2"
 
 /*
  * A path the child may use. In `full` source is bound to target; elsewhere there is no mount, the child sees source
- * itself and the row becomes a Landlock rule.
+ * itself and the row becomes a Landlock rule. Modes still count: what a slot shall read or write must let it.
+ *
+ * A late row: in `full` the sandbox makes an empty directory of this worker (source is not used then) and binds it to
+ * target; sandbox_code_grant() later mounts a tree as <target>/<target_name>. In `container` source is the parent of all
+ * trees, which Landlock lets the child see, and the tree's own ACL decides: the child sees <source>/<tree>.
  */
 struct sandbox_path {
     const char *source;         /* absolute, on the host */
@@ -123,6 +127,14 @@ struct sandbox_child {
     pid_t pid;                  /* of the clone child (init of the pid namespace in `full`) */
     int pidfd;
     char cgroup[64];            /* directory name below our cgroup, "" if none */
+    int status_fd;              /* with an init: how its child ended; -1: none. sandbox_reap() reads it */
+    uint64_t worker_id;
+};
+
+struct sandbox_end {
+    bool by_signal;
+    int status;                 /* exit status or signal number */
+    uint64_t cpu_us;            /* user and system, of the child and of what it waited for */
 };
 
 /*
@@ -132,12 +144,25 @@ struct sandbox_child {
 int sandbox_start(struct sandbox_host *host, const struct sandbox_plan *plan, struct sandbox_child *ret_child,
                   struct error *err);
 
+/*
+ * Reaps the child if it has ended: true and *ret_end, else false. pidfd becomes readable at the end. Whoever reaps
+ * orphans with waitid(P_ALL) must peek with WNOWAIT first and leave the pid of every sandbox_child to this routine.
+ * The tree may have other members left outside `full`: sandbox_kill() until sandbox_is_empty(), then sandbox_bury().
+ */
+bool sandbox_reap(struct sandbox_host *host, const struct sandbox_child *child, struct sandbox_end *ret_end);
+
+/*
+ * The api's pid, told after each start of it: where nothing better is at hand (`basic` on a kernel without signal
+ * scopes) workers are refused every signal to it. Does nothing elsewhere.
+ */
+void sandbox_protect(struct sandbox_host *host, pid_t pid);
+
 /* CPU limit is applied only after the worker said hello; memory and CPU of a spare at hand-over. */
 void sandbox_apply_limit(struct sandbox_host *host, const struct sandbox_child *child, uint32_t slot_uid,
                          const struct sandbox_limit *limit);
 
 /*
- * Makes `source` readable for the booted spare: a bind mount at `target` through mount propagation (full) or an ACL entry
+ * Makes `source` readable for the booted spare (target_name NULL: for an exec'ed worker, the ACL entry alone): a bind mount at `target` through mount propagation (full) or an ACL entry
  * for the slot on the tree's top directory (container). sandbox_code_withdraw undoes it after the worker's end; both are
  * also used for exec'ed workers in `container`, whose ACL entry is needed just the same.
  */
@@ -150,12 +175,21 @@ void sandbox_code_withdraw(struct sandbox_host *host, uint64_t worker_id, uint32
 void sandbox_kill(struct sandbox_host *host, const struct sandbox_child *child, uint32_t slot_uid);
 bool sandbox_is_empty(struct sandbox_host *host, const struct sandbox_child *child, uint32_t slot_uid);
 
-/* After the end: was it the memory limit? Then removes the cgroup. */
+/* After the end: did the kernel kill for the memory limit? */
 bool sandbox_hit_memory(struct sandbox_host *host, const struct sandbox_child *child);
+
+/* Closes the descriptors, removes the cgroup and the late directory. The tree must be empty. */
 void sandbox_bury(struct sandbox_host *host, struct sandbox_child *child);
 
 /* Current memory of the tree in bytes (cgroup, or the sum over processes); for the watch and for reports. */
 uint64_t sandbox_memory(struct sandbox_host *host, const struct sandbox_child *child, uint32_t slot_uid);
+
+/*
+ * The watch, every 100 ms for each child: true when the tree holds more than limit_bytes, or when the kernel already
+ * killed a part of it for that. The caller then kills the tree and reports the memory limit.
+ */
+bool sandbox_is_over_memory(struct sandbox_host *host, const struct sandbox_child *child, uint32_t slot_uid,
+                            uint64_t limit_bytes);
 
 /* Kills and removes what an earlier daemon left behind; returns how many processes. */
 int sandbox_sweep(struct sandbox_host *host);
