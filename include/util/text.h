@@ -14,6 +14,8 @@ bool text_starts_nocase(const char *text, const char *prefix);
 bool text_is_empty(const char *text);                           /* NULL or "" */
 void text_lower(char *text);                                    /* ASCII, in place */
 bool text_is_utf8(const char *text, size_t bytes);              /* strict: no surrogates, no overlong forms, <= U+10FFFF */
+/* Bytes of the one well-formed character that text begins with; 0 if it begins with none. */
+size_t text_utf8_step(const char *text, size_t bytes);
 size_t text_characters(const char *utf8, size_t bytes);         /* code points */
 
 /* Decimal integer, whole text, optional sign; -1 when it is none or does not fit. */
