@@ -1,0 +1,53 @@
+/* What the api process holds. Everything hangs on this struct; there are no globals. */
+#ifndef DAEMON_H
+#define DAEMON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "build.h"
+#include "loop.h"
+#include "map.h"
+#include "registry.h"
+#include "router.h"
+#include "run.h"
+#include "runtimes.h"
+#include "server.h"
+#include "settings.h"
+#include "store.h"
+#include "thread.h"
+#include "token.h"
+
+struct api {
+    struct settings *settings;
+    struct loop *loop;
+    struct store *store;
+    struct lanes *lanes;         /* their state is a struct db * */
+    struct runtimes *runtimes;   /* immutable: any thread */
+    struct token_signer *signer; /* immutable: any thread */
+    struct models *models;       /* immutable: any thread */
+
+    /* the loop's own */
+    struct registry *registry;
+    struct run *run;          /* NULL in tests of handlers */
+    struct builder *builder;  /* NULL in tests of handlers */
+    struct http_server *http; /* NULL in tests of handlers */
+    struct router *router;    /* targets: struct route * (front.c) */
+    struct limits *limits;
+    struct control *control;
+    struct proxies *proxies;    /* trusted ones */
+    char *public_url;           /* http://127.0.0.1:8080, without a slash at the end */
+    int64_t started_us;         /* monotonic */
+    int64_t last_execution_seq; /* sequence of executions: see execution_next_seq() */
+    bool stopping;
+    int exit_status;
+};
+
+/* Loop: the next execution's seq, max(last + 1, now in microseconds). */
+int64_t execution_next_seq(struct api *api);
+
+/* The version the API claims (health/version, "version" of errors, APPWRITE_VERSION) and our own. */
+extern const char api_version[];     /* 2.0.0 */
+extern const char api_server_name[]; /* functiond/x.y.z */
+
+#endif

@@ -1,0 +1,38 @@
+/* Response formats: what older clients send and expect. All rows are in versions.c, newest first. */
+#ifndef VERSIONS_H
+#define VERSIONS_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "error.h"
+#include "model.h"
+
+#define FORMAT_NEWEST UINT64_MAX
+
+/*
+ * A version as a number that compares as PHP's version_compare does: 1.4 < 1.4.0-rc1 < 1.4.0 < 1.10.0. Text that is no
+ * version: 0.
+ */
+uint64_t format_number(const char *text);
+
+/* The warning for a format newer than this server serves. */
+bool format_is_too_new(uint64_t format);
+
+/* Turns an old request's input (a JSON object) into the newest shape. operation: the endpoint's id. */
+void versions_upgrade(uint64_t format, const char *operation, json_t *input);
+
+/* The newest name of an attribute that older clients use in queries of this operation. */
+const char *versions_attribute(uint64_t format, const char *operation, const char *attribute);
+
+/* The fields of every model at every format. */
+struct models;
+struct models *models_new(void);
+void models_free(struct models *models);
+/* NULL-terminated; single: a document of its own (some changes spare list items). */
+const struct field *const *models_fields(const struct models *models, uint64_t format,
+                                         const struct model *model, bool single);
+
+#endif
