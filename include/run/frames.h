@@ -21,13 +21,15 @@ enum { FRAME_HEAD = 12, FRAME_PAYLOAD = 65536, FRAME_PROTOCOL = 1 };
  *           bytes | u64 body bytes in all | method | path with query | header block ("name: value\r\n"..., names lower
  *           case) | first bytes of the body. Head part (all but body) spans frames with FRAME_MORE if it must.
  * BODY      further bytes of the request's body, in order; the request's end is known from the length.
- * CANCEL    nobody waits for this request any more.
+ * CANCEL    nobody waits for this request any more; no BODY follows. The worker still sends its one ANSWER (at once and
+ *           empty, or when the handler ends), by which the reader knows that the id is free; its content counts for nothing.
  * STOP      finish what runs, then exit 0.
  *
  * HELLO     u32 protocol | version text of the interpreter. Sent once, when the worker can take a LOAD.
  * ANSWER    u16 status | u16 zero | u32 header bytes | u64 body bytes in all | header block | first bytes of the body.
  * ANSWER_BODY further bytes. The answer is complete with its last byte; nothing about this request follows.
- * LOG, ERROR  bytes for the execution's logs or errors, complete lines including the line end; before the ANSWER.
+ * LOG, ERROR  bytes for the execution's logs or errors, complete lines including the line end; before the ANSWER. One line
+ *           may span frames: the bytes are joined in order.
  */
 enum frame_type {
     FRAME_LOAD = 1, FRAME_REQUEST = 2, FRAME_BODY = 3, FRAME_CANCEL = 4, FRAME_STOP = 5,
