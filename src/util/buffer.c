@@ -81,7 +81,8 @@ int buffer_addf(struct buffer *buffer, const char *format, ...)
     va_copy(again, arguments);
 
     size_t room = buffer->capacity == 0 ? 0 : buffer->capacity - buffer->size;
-    int written = vsnprintf(room == 0 ? NULL : buffer->data + buffer->size, room, format, arguments);
+    int written = vsnprintf(room == 0 ? NULL : buffer->data + buffer->size, room, format,
+                            arguments);
     size_t length = written < 0 ? 0 : (size_t)written;
     int result = written < 0 ? -1 : buffer_reserve(buffer, length);
     if (result == 0 && length >= room)

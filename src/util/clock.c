@@ -45,8 +45,9 @@ static void date_of_days(int64_t days, int *ret_year, int *ret_month, int *ret_d
     days += 719468;
     int64_t era = (days >= 0 ? days : days - 146096) / 146097;
     int64_t day_of_era = days - era * 146097;
-    int64_t year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 -
+                           day_of_era / 146096) /
+                          365;
     int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     int64_t month = (5 * day_of_year + 2) / 153;
     *ret_day = (int)(day_of_year - (153 * month + 2) / 5 + 1);
@@ -97,7 +98,8 @@ size_t clock_format(int64_t realtime_us, char ret_text[CLOCK_TEXT])
 }
 
 /* Exactly so many digits, within the range; moves *at past them. */
-static bool take_number(const char **at, int digits, int64_t least, int64_t most, int64_t *ret_value)
+static bool take_number(const char **at, int digits, int64_t least, int64_t most,
+                        int64_t *ret_value)
 {
     int64_t value = 0;
     for (int i = 0; i < digits; i++) {
@@ -127,7 +129,8 @@ static bool take_date(const char **at, int64_t *ret_days)
     if (!take_number(at, 4, 0, 9999, &year) || !take_char(at, "-") ||
         !take_number(at, 2, 1, 12, &month) || !take_char(at, "-"))
         return false;
-    int64_t next_month = days_of_date(month == 12 ? year + 1 : year, month == 12 ? 1 : month + 1, 1);
+    int64_t next_month = days_of_date(month == 12 ? year + 1 : year, month == 12 ? 1 : month + 1,
+                                      1);
     int64_t length = next_month - days_of_date(year, month, 1);
     if (!take_number(at, 2, 1, length, &day))
         return false;

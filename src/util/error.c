@@ -7,9 +7,9 @@
 #include <string.h>
 
 const struct error_row error_rows[ERROR_TYPES] = {
-#define ERROR(row, http_status, identifier, sentence)                                              \
-    [ERROR_##row] = {                                                                              \
-        .name = #row, .code = (http_status), .type = (identifier), .message = (sentence)           \
+#define ERROR(row, http_status, identifier, sentence)                                    \
+    [ERROR_##row] = {                                                                    \
+        .name = #row, .code = (http_status), .type = (identifier), .message = (sentence) \
     },
 #include "errors.def"
 #undef ERROR

@@ -10,7 +10,9 @@
 
 static void add_control(struct buffer *out, unsigned char c)
 {
-    static const char letters[] = { ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r' };
+    static const char letters[] = {
+        ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'
+    };
     if (c < sizeof(letters) && letters[c] != '\0') {
         buffer_add_char(out, '\\');
         buffer_add_char(out, letters[c]);

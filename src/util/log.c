@@ -60,8 +60,9 @@ static void compose(struct buffer *line, enum log_level level, const char *messa
         buffer_add_char(line, '\n');
         return;
     }
-    buffer_addf(line, "{\"time\":\"%.*sZ\",\"level\":\"%s\",\"role\":\"%s\",\"message\":",
-                (int)length, date, level_names[level], configuration.role);
+    buffer_addf(line,
+                "{\"time\":\"%.*sZ\",\"level\":\"%s\",\"role\":\"%s\",\"message\":", (int)length,
+                date, level_names[level], configuration.role);
     json_text_string(line, message, strlen(message));
     buffer_add_text(line, "}\n");
 }

@@ -100,8 +100,8 @@ void map_release(struct map *map)
 }
 
 /* The slot of the key; if absent NULL, and *ret_free (may be NULL) is where it belongs. */
-static struct map_slot *find(const struct map *map, const char *key, size_t key_bytes, uint64_t hash,
-                             struct map_slot **ret_free)
+static struct map_slot *find(const struct map *map, const char *key, size_t key_bytes,
+                             uint64_t hash, struct map_slot **ret_free)
 {
     struct map_slot *vacant = NULL;
     for (size_t i = hash & (map->capacity - 1);; i = (i + 1) & (map->capacity - 1)) {

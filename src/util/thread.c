@@ -83,7 +83,8 @@ int lanes_new(const struct lanes_options *options, struct lanes **ret_lanes, str
     lanes->options = *options;
     if (lanes->options.queue_limit == 0)
         lanes->options.queue_limit = 1;
-    snprintf(lanes->name, sizeof(lanes->name), "%s", options->name == NULL ? "lane" : options->name);
+    snprintf(lanes->name, sizeof(lanes->name), "%s",
+             options->name == NULL ? "lane" : options->name);
     lanes->options.name = lanes->name;
     lanes->threads = xcalloc(options->threads, sizeof(*lanes->threads));
     lanes->ring = xcalloc(lanes->options.queue_limit, sizeof(*lanes->ring));
