@@ -6,6 +6,9 @@
 #   tests/lint/<name>.sh          checks of the source text, in ctest lint/<name>
 # A first line /* links: http util */ names further rooms (for fuzz_: the only ones). Exit status 77 means skipped.
 pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka>=1.1.5)
+add_library(cmocka INTERFACE)
+target_include_directories(cmocka SYSTEM INTERFACE "${CMAKE_SOURCE_DIR}/tests/cmocka")
+target_link_libraries(cmocka INTERFACE PkgConfig::CMOCKA)
 
 set(all_rooms util runtimes store sandbox supervisor http run build api)
 
@@ -27,7 +30,7 @@ function(add_room_tests room)
     if(helpers AND sources)
         add_library(test_${room}_helpers OBJECT ${helpers})
         target_include_directories(test_${room}_helpers PRIVATE "${CMAKE_SOURCE_DIR}/src/${room}")
-        target_link_libraries(test_${room}_helpers PUBLIC ${room} PkgConfig::CMOCKA PRIVATE flags)
+        target_link_libraries(test_${room}_helpers PUBLIC ${room} cmocka PRIVATE flags)
     endif()
     foreach(source IN LISTS sources)
         cmake_path(GET source STEM stem)
@@ -40,7 +43,7 @@ function(add_room_tests room)
         if(helpers)
             target_link_libraries(${target} PRIVATE test_${room}_helpers)
         endif()
-        target_link_libraries(${target} PRIVATE ${further} ${room} PkgConfig::CMOCKA flags)
+        target_link_libraries(${target} PRIVATE ${further} ${room} cmocka flags)
         set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
         add_test(NAME "${room}/${name}" COMMAND ${target} WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}/tests")
         set_tests_properties("${room}/${name}" PROPERTIES TIMEOUT 120 SKIP_RETURN_CODE 77 LABELS unit)
