@@ -16,7 +16,8 @@ const struct error_row error_rows[ERROR_TYPES] = {
 };
 
 /* The arguments may point into the message they replace, so it is written aside first. */
-static void set_message(struct error *err, const char *format, va_list arguments, const char *tail)
+__attribute__((format(printf, 2, 0))) static void set_message(struct error *err, const char *format,
+                                                              va_list arguments, const char *tail)
 {
     char text[sizeof(err->message)];
     vsnprintf(text, sizeof(text), format, arguments);
