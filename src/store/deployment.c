@@ -1,0 +1,130 @@
+/* Deployments: their rows, and what the function's row repeats of them. Build logs are in deployment_log.c. */
+#include "clock.h"
+#include "store_private.h"
+#include "text.h"
+
+int store_deployment_insert(struct db *db, const struct deployment *deployment, struct error *err)
+{
+    if (statement_do(db, err, STATEMENT_FUNCTION_LATEST, "tttit", deployment->project_id,
+                     deployment->function_id, deployment->id, deployment->created_at,
+                     deployment->status ? deployment->status : "") < 0)
+        return -1;
+    if (db_changes(db) == 0)
+        return fail(err, ERROR_FUNCTION_NOT_FOUND, NULL);
+    return entity_insert(db, STATEMENT_DEPLOYMENT_INSERT, ENTITY_DEPLOYMENT, deployment,
+                         ERROR_GENERAL_BAD_REQUEST, err);
+}
+
+static int deployment_find(struct db *db, const char *project_id, const char *function_id,
+                           const char *id, struct deployment *ret_deployment, struct error *err)
+{
+    auto_reset sqlite3_stmt *statement = statement_get(db, STATEMENT_DEPLOYMENT_GET, err);
+
+    if (!statement)
+        return -1;
+    bind_text(statement, 1, project_id);
+    bind_text(statement, 2, function_id);
+    bind_text(statement, 3, id);
+    return entity_read_one(db, statement, ENTITY_DEPLOYMENT, ret_deployment,
+                           ERROR_DEPLOYMENT_NOT_FOUND, err);
+}
+
+int store_deployment_get(struct db *db, const char *project_id, const char *function_id,
+                         const char *id, bool with_logs, struct deployment *ret_deployment,
+                         struct error *err)
+{
+    struct deployment deployment;
+
+    if (deployment_find(db, project_id, function_id, id, &deployment, err) < 0)
+        return -1;
+    if (with_logs && deployment_read_logs(db, deployment.seq, &deployment, err) < 0) {
+        deployment_release(&deployment);
+        return -1;
+    }
+    *ret_deployment = deployment;
+    return 0;
+}
+
+int store_deployment_update(struct db *db, const struct deployment *deployment, struct error *err)
+{
+    if (entity_update(db, STATEMENT_DEPLOYMENT_UPDATE, ENTITY_DEPLOYMENT, deployment,
+                      ERROR_DEPLOYMENT_NOT_FOUND, ERROR_GENERAL_BAD_REQUEST, err) < 0)
+        return -1;
+    return statement_do(db, err, STATEMENT_FUNCTION_LATEST_STATUS, "tt", deployment->project_id,
+                        deployment->id);
+}
+
+int store_deployment_move(struct db *db, const char *project_id, const char *id,
+                          const char *from_status, const char *to_status, struct error *err)
+{
+    if (statement_do(db, err, STATEMENT_DEPLOYMENT_MOVE, "tttti", project_id, id, from_status,
+                     to_status, clock_realtime_us()) < 0)
+        return -1;
+    if (db_changes(db) == 0)
+        return fail(err, ERROR_BUILD_NOT_FOUND, NULL);
+    return statement_do(db, err, STATEMENT_FUNCTION_LATEST_STATUS, "tt", project_id, id);
+}
+
+int store_deployment_delete(struct db *db, const char *project_id, const char *function_id,
+                            const char *id, struct error *err)
+{
+    struct deployment deployment;
+    int64_t seq;
+
+    if (deployment_find(db, project_id, function_id, id, &deployment, err) < 0)
+        return -1;
+    seq = deployment.seq;
+    deployment_release(&deployment);
+
+    if (statement_do(db, err, STATEMENT_LOG_DELETE, "i", seq) < 0 ||
+        statement_do(db, err, STATEMENT_DEPLOYMENT_DELETE, "i", seq) < 0 ||
+        statement_do(db, err, STATEMENT_FUNCTION_INACTIVE, "ttt", project_id, function_id, id) < 0)
+        return -1;
+    return statement_do(db, err, STATEMENT_FUNCTION_LATEST_AGAIN, "tt", project_id, function_id);
+}
+
+int store_deployment_only_activate(struct db *db, const char *project_id, const char *function_id,
+                                   const char *id, struct error *err)
+{
+    return statement_do(db, err, STATEMENT_DEPLOYMENT_ONLY, "ttt", project_id, function_id, id);
+}
+
+int store_deployment_activate(struct db *db, const char *project_id, const char *function_id,
+                              const char *id, struct error *err)
+{
+    auto_deployment struct deployment deployment = { 0 };
+
+    if (deployment_find(db, project_id, function_id, id, &deployment, err) < 0)
+        return -1;
+    if (!text_equals(deployment.status, "ready"))
+        return fail(err, ERROR_BUILD_NOT_READY, NULL);
+    if (statement_do(db, err, STATEMENT_FUNCTION_ACTIVE, "tttii", project_id, function_id,
+                     deployment.id, deployment.created_at, clock_realtime_us()) < 0)
+        return -1;
+    return statement_do(db, err, STATEMENT_RULE_FOLLOW, "ttt", project_id, function_id,
+                        deployment.id);
+}
+
+int store_deployment_each(struct db *db, const char *status, list_row *row, void *context,
+                          struct error *err)
+{
+    auto_reset sqlite3_stmt *statement = statement_get(db, STATEMENT_DEPLOYMENT_EACH, err);
+
+    if (!statement)
+        return -1;
+    bind_text(statement, 1, status);
+    return entity_read_each(db, statement, ENTITY_DEPLOYMENT, row, context, err);
+}
+
+int store_deployment_uses(struct db *db, const char *hash, bool *ret_used, struct error *err)
+{
+    auto_reset sqlite3_stmt *statement = statement_get(db, STATEMENT_DEPLOYMENT_USES, err);
+
+    if (!statement)
+        return -1;
+    bind_text(statement, 1, hash);
+    if (statement_step(db, statement, err) < 0)
+        return -1;
+    *ret_used = sqlite3_column_int(statement, 0) != 0;
+    return 0;
+}

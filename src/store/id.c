@@ -1,0 +1,47 @@
+/* Generated identifiers: 8 hex digits of the seconds, 5 of the microseconds, 7 random. */
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "entities.h"
+
+enum { SECOND_DIGITS = 8, FRACTION_DIGITS = 5, SECOND_US = 1000000 };
+
+void id_generate(int64_t realtime_us, char ret_id[GENERATED_ID + 1])
+{
+    uint32_t seconds = (uint32_t)(realtime_us / SECOND_US);
+    uint32_t fraction = (uint32_t)(realtime_us % SECOND_US);
+
+    snprintf(ret_id, GENERATED_ID + 1, "%08x%05x%07x", seconds, fraction,
+             randombytes_random() >> 4);
+}
+
+static int64_t hex_value(const char *text, size_t digits)
+{
+    int64_t value = 0;
+
+    for (size_t i = 0; i < digits; i++) {
+        char c = text[i];
+        int digit = c >= '0' && c <= '9'   ? c - '0'
+                    : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                    : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                           : -1;
+
+        if (digit < 0)
+            return -1;
+        value = value * 16 + digit;
+    }
+    return value;
+}
+
+int64_t id_time_us(const char *id)
+{
+    int64_t seconds, fraction;
+
+    if (strlen(id) != GENERATED_ID || hex_value(id + SECOND_DIGITS + FRACTION_DIGITS, 7) < 0)
+        return -1;
+    seconds = hex_value(id, SECOND_DIGITS);
+    fraction = hex_value(id + SECOND_DIGITS, FRACTION_DIGITS);
+    return seconds < 0 || fraction < 0 || fraction >= SECOND_US ? -1
+                                                                : seconds * SECOND_US + fraction;
+}

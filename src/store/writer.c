@@ -1,0 +1,519 @@
+/*
+ * The writer thread: every write of the program, committed in groups.
+ *
+ *   any thread --submit--> queue --take all--> BEGIN, each write in a savepoint, COMMIT --> done callbacks
+ *
+ * An urgent write makes the group commit at once, with everything else that waits; others gather until the oldest has
+ * waited gather_us. The WAL is checkpointed between groups, never inside a commit: see checkpoint_if_due().
+ */
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "clock.h"
+#include "log.h"
+#include "mem.h"
+#include "store_private.h"
+#include "text.h"
+
+enum {
+    GROUP_MAX = 4096,         /* writes in one transaction: those behind must not wait for ever */
+    CHECKPOINT_PAGES = 20000, /* of the WAL: then whatever else waits */
+    CHECKPOINT_IDLE_PAGES = 500, /* when there is nothing to write */
+    IDLE_US = 200000,
+};
+
+enum item_kind { ITEM_WRITE, ITEM_RECORD, ITEM_FLUSH };
+
+struct item {
+    struct item *next;
+    enum item_kind kind;
+    bool urgent;
+    int64_t queued_us;   /* monotonic */
+    store_write *write;  /* ITEM_WRITE */
+    store_written *done; /* may be NULL */
+    void *context;
+    struct error *failure; /* its own, allocated; NULL: fine so far */
+};
+
+/* A record carries its execution behind the item; the others do without. */
+struct record {
+    struct item item;
+    struct execution execution;
+};
+
+struct queue {
+    struct item *first, **last;
+    size_t count;
+};
+
+struct writer {
+    struct store *store;
+    struct db *db;
+    int64_t gather_us;
+    pthread_t thread;
+
+    pthread_mutex_t mutex; /* guards what follows up to the blank line */
+    pthread_cond_t wake;
+    struct queue queue;
+    size_t urgent; /* of the queue's */
+    bool sleeping; /* without a time limit of its own: somebody must wake it */
+    bool busy;     /* a group is being written */
+    bool stopping;
+
+    atomic_size_t backlog;
+    int wal_pages;      /* after the last commit; of the writer thread */
+    int wal_copied;     /* of them are in the database file already */
+    bool garbage_known; /* there may be executions of deleted functions */
+};
+
+/* ---- queue ------------------------------------------------------------------------------------------------------- */
+
+static void queue_init(struct queue *queue)
+{
+    *queue = (struct queue){ .last = &queue->first };
+}
+
+static void queue_add(struct queue *queue, struct item *item)
+{
+    item->next = NULL;
+    *queue->last = item;
+    queue->last = &item->next;
+    queue->count++;
+}
+
+static struct item *queue_take(struct queue *queue)
+{
+    struct item *item = queue->first;
+
+    if (!item)
+        return NULL;
+    queue->first = item->next;
+    if (!queue->first)
+        queue->last = &queue->first;
+    queue->count--;
+    return item;
+}
+
+static void submit(struct writer *writer, struct item *item)
+{
+    bool wake;
+
+    item->queued_us = clock_monotonic_us();
+    atomic_fetch_add_explicit(&writer->backlog, 1, memory_order_relaxed);
+    pthread_mutex_lock(&writer->mutex);
+    queue_add(&writer->queue, item);
+    writer->urgent += item->urgent;
+    wake = writer->sleeping || (item->urgent && writer->urgent == 1);
+    writer->sleeping = false;
+    pthread_mutex_unlock(&writer->mutex);
+    if (wake)
+        pthread_cond_signal(&writer->wake);
+}
+
+/* ---- a group ----------------------------------------------------------------------------------------------------- */
+
+static void item_fail(struct item *item, const struct error *err)
+{
+    if (item->failure)
+        return;
+    item->failure = xmalloc(sizeof *item->failure);
+    *item->failure = *err;
+}
+
+static int item_call(struct db *db, struct item *item, struct error *err)
+{
+    switch (item->kind) {
+    case ITEM_WRITE:
+        return item->write(db, item->context, err);
+    case ITEM_RECORD:
+        return execution_record(db, &((struct record *)(void *)item)->execution, err);
+    case ITEM_FLUSH:
+        return 0;
+    }
+    return 0;
+}
+
+/* One insert undoes itself when it fails; what is more than one statement needs a savepoint for that. */
+static bool needs_savepoint(const struct item *item)
+{
+    const struct execution *execution = &((const struct record *)(const void *)item)->execution;
+
+    switch (item->kind) {
+    case ITEM_WRITE:
+        return true;
+    case ITEM_RECORD:
+        return !text_is_empty(execution->logs) || !text_is_empty(execution->errors);
+    case ITEM_FLUSH:
+        return false;
+    }
+    return true;
+}
+
+/* -1: the transaction itself is lost, not just this item. */
+static int item_run(struct db *db, struct item *item, struct error *err)
+{
+    struct error own;
+    bool savepoint = needs_savepoint(item);
+
+    if (savepoint && statement_do(db, err, STATEMENT_SAVEPOINT, "") < 0)
+        return -1;
+    if (item_call(db, item, &own) < 0) {
+        item_fail(item, &own);
+        if (sqlite3_get_autocommit(
+                db->handle)) { /* SQLite has rolled everything back, as it does on a full disk */
+            *err = own;
+            return -1;
+        }
+        if (savepoint && statement_do(db, err, STATEMENT_UNDO, "") < 0)
+            return -1;
+    }
+    return savepoint ? statement_do(db, err, STATEMENT_RELEASE, "") : 0;
+}
+
+static int group_write(struct db *db, struct queue *group, struct error *err)
+{
+    if (statement_do(db, err, STATEMENT_BEGIN, "") < 0)
+        return -1;
+    for (struct item *item = group->first; item; item = item->next) {
+        if (item_run(db, item, err) < 0)
+            return -1;
+    }
+    return statement_do(db, err, STATEMENT_COMMIT, "");
+}
+
+static void item_finish(struct writer *writer, struct item *item)
+{
+    struct error *failure = item->failure;
+    struct item copy = *item;
+
+    if (item->kind == ITEM_RECORD) {
+        if (failure)
+            log_error("execution %s was not recorded: %s",
+                      ((struct record *)(void *)item)->execution.id, failure->message);
+        execution_release(&((struct record *)(void *)item)->execution);
+    }
+    free(item);
+    atomic_fetch_sub_explicit(&writer->backlog, 1, memory_order_relaxed);
+    if (copy.done)
+        copy.done(copy.context, failure);
+    free(failure);
+}
+
+static void group_run(struct writer *writer, struct queue *group)
+{
+    struct error err;
+    struct item *item;
+    bool nothing = group->first && !group->first->next && group->first->kind == ITEM_FLUSH;
+
+    if (!nothing && group_write(writer->db, group, &err) < 0) {
+        if (!sqlite3_get_autocommit(writer->db->handle))
+            sqlite3_exec(writer->db->handle, "ROLLBACK", NULL, NULL, NULL);
+        for (item = group->first; item; item = item->next)
+            item_fail(item, &err);
+    }
+    while ((item = queue_take(group)))
+        item_finish(writer, item);
+}
+
+/* ---- checkpoints and other work between groups ------------------------------------------------------------------- */
+
+static int wal_grown(void *context, sqlite3 *handle, const char *name, int pages)
+{
+    struct writer *writer = context;
+
+    (void)handle;
+    (void)name;
+    if (pages < writer->wal_pages)
+        writer->wal_copied = 0; /* it has begun again at the front */
+    writer->wal_pages = pages;
+    return SQLITE_OK;
+}
+
+static void checkpoint_if_due(struct writer *writer, int pages)
+{
+    int size, copied;
+
+    if (writer->wal_pages - writer->wal_copied < pages)
+        return;
+    if (sqlite3_wal_checkpoint_v2(writer->db->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, &size,
+                                  &copied) == SQLITE_OK &&
+        copied >= 0)
+        writer->wal_copied = copied;
+    else
+        writer->wal_copied = writer->wal_pages; /* try again when it has grown by as much */
+}
+
+static int sweep(struct db *db, bool *ret_more, struct error *err)
+{
+    if (statement_do(db, err, STATEMENT_BEGIN, "") < 0)
+        return -1;
+    if (garbage_sweep(db, ret_more, err) == 0 && statement_do(db, err, STATEMENT_COMMIT, "") == 0)
+        return 0;
+    if (!sqlite3_get_autocommit(db->handle))
+        sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
+    return -1;
+}
+
+static void work_when_idle(struct writer *writer)
+{
+    struct error err;
+
+    checkpoint_if_due(writer, CHECKPOINT_IDLE_PAGES);
+    if (writer->garbage_known && sweep(writer->db, &writer->garbage_known, &err) < 0) {
+        log_warning("executions of deleted functions stay for now: %s", err.message);
+        writer->garbage_known = false; /* until the next group */
+    }
+}
+
+/* ---- the thread -------------------------------------------------------------------------------------------------- */
+
+static void wait_until(struct writer *writer, int64_t monotonic_us)
+{
+    struct timespec time = { .tv_sec = monotonic_us / 1000000,
+                             .tv_nsec = (long)(monotonic_us % 1000000) * 1000 };
+
+    pthread_cond_timedwait(&writer->wake, &writer->mutex, &time);
+}
+
+static bool is_group_due(const struct writer *writer, int64_t now_us)
+{
+    return writer->urgent || writer->stopping || writer->queue.count >= GROUP_MAX ||
+           now_us >= writer->queue.first->queued_us + writer->gather_us;
+}
+
+/* With the mutex: sleeps until a group is due (true), or there is nothing to do for a while (false). */
+static bool wait_for_group(struct writer *writer)
+{
+    int64_t now_us = clock_monotonic_us(), idle_us = now_us + IDLE_US;
+    bool has_chores = writer->garbage_known ||
+                      writer->wal_pages - writer->wal_copied >= CHECKPOINT_IDLE_PAGES;
+
+    while (!writer->queue.first && !writer->stopping) {
+        writer->sleeping = true;
+        if (has_chores)
+            wait_until(writer, idle_us);
+        else
+            pthread_cond_wait(&writer->wake, &writer->mutex);
+        writer->sleeping = false;
+        if (has_chores && !writer->queue.first && clock_monotonic_us() >= idle_us)
+            return false;
+    }
+    while (writer->queue.first && !is_group_due(writer, clock_monotonic_us()))
+        wait_until(writer, writer->queue.first->queued_us + writer->gather_us);
+    return true;
+}
+
+static void take_group(struct writer *writer, struct queue *group)
+{
+    struct item *item;
+
+    queue_init(group);
+    while (group->count < GROUP_MAX && (item = queue_take(&writer->queue))) {
+        writer->urgent -= item->urgent;
+        queue_add(group, item);
+    }
+}
+
+static void *writer_main(void *context)
+{
+    struct writer *writer = context;
+    struct queue group;
+
+    pthread_mutex_lock(&writer->mutex);
+    while (!writer->stopping || writer->queue.first) {
+        bool due = wait_for_group(writer);
+
+        take_group(writer, &group);
+        writer->busy = true;
+        pthread_mutex_unlock(&writer->mutex);
+        if (group.first) {
+            group_run(writer, &group);
+            writer->garbage_known = true;
+            checkpoint_if_due(writer, CHECKPOINT_PAGES);
+        } else if (!due) {
+            work_when_idle(writer);
+        }
+        pthread_mutex_lock(&writer->mutex);
+        writer->busy = false;
+    }
+    pthread_mutex_unlock(&writer->mutex);
+    return NULL;
+}
+
+static void writer_free(struct writer *writer)
+{
+    pthread_cond_destroy(&writer->wake);
+    pthread_mutex_destroy(&writer->mutex);
+    free(writer);
+}
+
+/* The thread takes no signals: those belong to the loop. */
+static int thread_start(struct writer *writer)
+{
+    sigset_t all, before;
+    int result;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    result = pthread_create(&writer->thread, NULL, writer_main, writer);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (result == 0)
+        pthread_setname_np(writer->thread, "writer");
+    return result;
+}
+
+int writer_start(struct store *store, struct db *db, int64_t gather_us, struct error *err)
+{
+    struct writer *writer = xcalloc(1, sizeof *writer);
+    pthread_condattr_t attributes;
+    int result;
+
+    *writer = (struct writer){
+        .store = store, .db = db, .gather_us = gather_us, .garbage_known = true
+    };
+    queue_init(&writer->queue);
+    pthread_mutex_init(&writer->mutex, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&writer->wake, &attributes);
+    pthread_condattr_destroy(&attributes);
+    sqlite3_wal_hook(db->handle, wal_grown, writer);
+
+    result = thread_start(writer);
+    if (result) {
+        sqlite3_wal_hook(db->handle, NULL, NULL);
+        writer_free(writer);
+        return fail(err, ERROR_INTERNAL, "the writer thread cannot start: %s", strerror(result));
+    }
+    store->writer = writer;
+    return 0;
+}
+
+void writer_stop(struct store *store)
+{
+    struct writer *writer = store->writer;
+
+    if (!writer)
+        return;
+    pthread_mutex_lock(&writer->mutex);
+    writer->stopping = true;
+    pthread_mutex_unlock(&writer->mutex);
+    pthread_cond_signal(&writer->wake);
+    pthread_join(writer->thread, NULL);
+
+    sqlite3_wal_checkpoint_v2(writer->db->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    db_close(writer->db);
+    writer_free(writer);
+    store->writer = NULL;
+}
+
+/* ---- what others call -------------------------------------------------------------------------------------------- */
+
+static struct item *item_new(enum item_kind kind, store_written *done, void *context, bool urgent)
+{
+    struct item *item = xcalloc(1, sizeof *item);
+
+    item->kind = kind;
+    item->done = done;
+    item->context = context;
+    item->urgent = urgent;
+    return item;
+}
+
+/* Somebody who waits for one item. */
+struct wait {
+    sem_t finished;
+    bool failed;
+    struct error err;
+};
+
+static void wait_finished(void *context, const struct error *err)
+{
+    struct wait *wait = context;
+
+    if (err) {
+        wait->failed = true;
+        wait->err = *err;
+    }
+    sem_post(&wait->finished);
+}
+
+/* The write gets the caller's context, the end of it the wait. */
+struct write_wait {
+    struct wait wait;
+    store_write *write;
+    void *context;
+};
+
+static int write_call(struct db *db, void *context, struct error *err)
+{
+    struct write_wait *write = context;
+
+    return write->write(db, write->context, err);
+}
+
+static void wait_for(struct store *store, struct item *item, struct wait *wait)
+{
+    assert(!pthread_equal(pthread_self(), store->writer->thread)); /* it would wait for itself */
+    sem_init(&wait->finished, 0, 0);
+    submit(store->writer, item);
+    while (sem_wait(&wait->finished) < 0)
+        continue;
+    sem_destroy(&wait->finished);
+}
+
+int store_write_wait(struct store *store, store_write *write, void *context, struct error *err)
+{
+    struct write_wait waiting = { .write = write, .context = context };
+    struct item *item = item_new(ITEM_WRITE, wait_finished, &waiting, true);
+
+    item->write = write_call;
+    wait_for(store, item, &waiting.wait);
+    if (!waiting.wait.failed)
+        return 0;
+    *err = waiting.wait.err;
+    return -1;
+}
+
+void store_write_later(struct store *store, store_write *write, store_written *done, void *context,
+                       bool urgent)
+{
+    struct item *item = item_new(ITEM_WRITE, done, context, urgent);
+
+    item->write = write;
+    submit(store->writer, item);
+}
+
+void store_execution_record(struct store *store, struct execution *execution)
+{
+    struct record *record = xmalloc(sizeof *record);
+
+    record->item = (struct item){ .kind = ITEM_RECORD };
+    record->execution = *execution;
+    memset(execution, 0, sizeof *execution);
+    submit(store->writer, &record->item);
+}
+
+void store_flush(struct store *store)
+{
+    struct writer *writer = store->writer;
+    struct wait wait = { 0 };
+    bool idle;
+
+    pthread_mutex_lock(&writer->mutex);
+    idle = !writer->queue.first && !writer->busy;
+    pthread_mutex_unlock(&writer->mutex);
+    if (!idle)
+        wait_for(store, item_new(ITEM_FLUSH, wait_finished, &wait, true), &wait);
+}
+
+size_t store_backlog(const struct store *store)
+{
+    return atomic_load_explicit(&store->writer->backlog, memory_order_relaxed);
+}
