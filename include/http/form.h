@@ -1,5 +1,6 @@
 /*
- * Query strings and urlencoded bodies as the API's clients write them: a[0]=x, a[]=x, a=x, a[b][c]=x, percent-encoded or not.
+ * Query strings and urlencoded bodies as the API's clients write them: a[0]=x, a[]=x, a=x,
+ * a[b][c]=x, percent-encoded or not.
  */
 #ifndef FORM_H
 #define FORM_H
@@ -9,8 +10,8 @@
 #include "error.h"
 
 /*
- * One decoded pair. key is the name before the first bracket; path is what the brackets said, each step NUL-separated
- * ("" for []), steps their number.
+ * One decoded pair. key is the name before the first bracket; path is what the brackets said, each
+ * step NUL-separated ("" for []), steps their number.
  */
 struct form_pair {
     const char *name;
@@ -23,8 +24,10 @@ struct form_pair {
 typedef int form_each(void *context, const struct form_pair *pair, struct error *err);
 
 /*
- * Calls each for every pair in order; empty names are skipped. At most limit pairs (GENERAL_ARGUMENT_INVALID beyond).
+ * Calls each for every pair in order; empty names are skipped. At most limit pairs
+ * (GENERAL_ARGUMENT_INVALID beyond).
  */
-int form_parse(const char *text, size_t bytes, size_t limit, form_each *each, void *context, struct error *err);
+int form_parse(const char *text, size_t bytes, size_t limit, form_each *each, void *context,
+               struct error *err);
 
 #endif

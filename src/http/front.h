@@ -1,0 +1,133 @@
+/*
+ * The HTTP front from inside: what server.c (daemon and loop), request.c (from head to answer),
+ * body.c (memory of bodies) and answer.c (building the response) share. Nobody outside this room
+ * includes it.
+ *
+ * A request that waits for its answer rests in one of two ways. Parked: MHD keeps the connection in
+ * its ready list and asks again on every run, which costs nanoseconds, and the answer leaves in the
+ * same run. Suspended: MHD forgets the connection until it is resumed, which costs four system
+ * calls. Warm executions are over while they are parked; what takes longer than PARK_US, or is one
+ * too many, is suspended.
+ */
+#ifndef FRONT_H
+#define FRONT_H
+
+#include <microhttpd.h>
+#include <netinet/in.h>
+#include <sys/queue.h>
+
+#include "server.h"
+
+enum {
+    PARK_MOST = 128,                     /* requests parked at once */
+    PARK_US = 2000,                      /* longest time parked */
+    CONNECTION_MEMORY_BYTES = 32 * 1024, /* request head and response head of one connection */
+    DISCARD_BYTES = 64 << 20,   /* of a refused body, read so that the client sees the answer */
+    POOL_REQUESTS = 512,        /* request objects kept for reuse */
+    POOL_BODY_BYTES = 16 * 1024 /* body memory a kept request object may hold on to */
+};
+
+enum request_phase {
+    PHASE_LINE,    /* the request line is there; on_head was not called yet */
+    PHASE_BODY,    /* announced; its body is being read */
+    PHASE_WAITING, /* complete; the answer is due */
+    PHASE_ANSWERED /* the answer is with MHD */
+};
+
+enum request_rest { REST_NONE, REST_PARKED, REST_SUSPENDED };
+
+struct http_request {
+    struct http_server *server;
+    struct MHD_Connection *connection;
+    enum request_phase phase;
+    enum request_rest rest;
+    enum http_body body_mode;
+    bool answered;     /* http_answer() was called */
+    bool too_large;    /* on_too_large() was called */
+    bool resume_asked; /* http_request_resume_body() while on_data was running */
+    bool wants_memory; /* in the line for body memory */
+    bool chunked;
+    bool expects_continue;
+    bool bad_framing;
+    bool has_length;
+    bool client_left; /* of an end that was put off */
+
+    const char *method;
+    const char *path;
+    char *query;      /* inside MHD's copy of the request line, or "" */
+    char query_first; /* hidden from MHD until the head is complete */
+    uint64_t content_length;
+    struct http_header *headers;
+    size_t header_count, header_capacity;
+    char address[INET6_ADDRSTRLEN];
+
+    size_t body_limit;
+    struct buffer body;
+    size_t reserved; /* bytes of the server's body memory */
+    size_t wanted;   /* bytes waited for, with wants_memory */
+    uint64_t discarded;
+
+    struct MHD_Response *response; /* built, not handed to MHD yet */
+    unsigned status;
+
+    void *user;
+    int64_t parked_us;
+    TAILQ_ENTRY(http_request) link;        /* parked, suspended, ended or free */
+    TAILQ_ENTRY(http_request) memory_link; /* the line for body memory */
+};
+
+TAILQ_HEAD(request_list, http_request);
+
+struct http_server {
+    struct loop *loop;
+    struct http_handlers handlers;
+    struct MHD_Daemon *daemon;
+    struct MHD_Response
+        *bad_framing; /* 400: content-length and transfer-encoding contradict each other */
+    struct loop_watch *watch;
+    int listen_fd; /* our duplicate, or -1 */
+
+    size_t open_count, parked_count, suspended_count, free_count;
+    struct request_list parked, suspended, ended, free;
+
+    struct request_list memory_line;
+    size_t body_memory, body_used;
+    struct http_request *overdraft; /* the one request that may exceed the body memory */
+
+    struct http_request
+        *answering;  /* an end that comes inside http_answer() is put off to the turn's end */
+    bool run_wanted; /* MHD has something to do in this turn */
+    bool run_twice;  /* a suspended connection was resumed: the first run only wakes it */
+    bool in_hook;
+    bool announced_in_hook; /* the hook called a handler: others' hooks may have run already */
+    bool closing;
+    int64_t run_by_us; /* MHD's own timers are due */
+};
+
+/* server.c */
+void server_park(struct http_request *request);
+void server_suspend(struct http_request *request);
+void server_wake(
+    struct http_request *request); /* resumes, unparks; nothing when it does not rest */
+void server_forget(
+    struct http_request *request); /* takes it off the list of those that rest, no more */
+
+/* request.c: MHD's callbacks */
+void *request_line(void *context, const char *target, struct MHD_Connection *connection);
+enum MHD_Result request_handle(void *context, struct MHD_Connection *connection, const char *url,
+                               const char *method, const char *version, const char *data,
+                               size_t *data_bytes, void **request);
+void request_over(void *context, struct MHD_Connection *connection, void **request,
+                  enum MHD_RequestTerminationCode code);
+void request_end(struct http_request *request, bool client_left);
+
+/* body.c */
+enum body_taken { BODY_TAKEN, BODY_WAITS, BODY_TOO_LARGE };
+enum body_taken body_gather(struct http_request *request, const char *data, size_t bytes);
+void body_leave_line(struct http_request *request);
+void body_release(struct http_request *request);
+
+/* answer.c */
+struct MHD_Response *answer_build(const struct http_answer *answer);
+
+#endif

@@ -1,0 +1,159 @@
+/*
+ * Header blocks: the one place where names and values of foreign origin are looked at. See
+ * headers.h.
+ */
+#include "headers.h"
+
+#include <string.h>
+
+#include "json_text.h"
+
+/* RFC 9110: tchar */
+static bool is_token(unsigned char c)
+{
+    static const char others[] = "!#$%&'*+-.^_`|~";
+    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))
+        return true;
+    return c != '\0' && memchr(others, c, sizeof(others) - 1) != NULL;
+}
+
+bool header_name_is_valid(const char *name, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++) {
+        if (!is_token((unsigned char)name[i]))
+            return false;
+    }
+    return bytes > 0;
+}
+
+bool header_value_is_valid(const char *value, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++) {
+        if (value[i] == '\r' || value[i] == '\n' || value[i] == '\0')
+            return false;
+    }
+    return true;
+}
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+
+int header_block_add(struct buffer *block, const char *name, const char *value, size_t value_bytes)
+{
+    size_t name_bytes = strlen(name);
+    if (!header_name_is_valid(name, name_bytes) || !header_value_is_valid(value, value_bytes))
+        return -1;
+    if (buffer_reserve(block, name_bytes + value_bytes + 4) < 0)
+        return -1;
+    char *to = block->data + block->size;
+    for (size_t i = 0; i < name_bytes; i++)
+        *to++ = lower(name[i]);
+    *to++ = ':';
+    *to++ = ' ';
+    if (value_bytes > 0)
+        memcpy(to, value, value_bytes);
+    to += value_bytes;
+    memcpy(to, "\r\n", 3);
+    block->size += name_bytes + value_bytes + 4;
+    return 0;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+static bool split_line(const char *start, const char *end, struct header_line *ret_line)
+{
+    const char *colon = memchr(start, ':', (size_t)(end - start));
+    if (colon == NULL || !header_name_is_valid(start, (size_t)(colon - start)))
+        return false;
+    const char *value = colon + 1;
+    while (value < end && is_blank(*value))
+        value++;
+    while (end > value && is_blank(end[-1]))
+        end--;
+    if (!header_value_is_valid(value, (size_t)(end - value)))
+        return false;
+    *ret_line = (struct header_line){ .name = start,
+                                      .name_bytes = (size_t)(colon - start),
+                                      .value = value,
+                                      .value_bytes = (size_t)(end - value) };
+    return true;
+}
+
+bool header_block_next(const char *block, size_t bytes, size_t *position,
+                       struct header_line *ret_line, bool *ret_bad)
+{
+    if (ret_bad != NULL)
+        *ret_bad = false;
+    if (*position >= bytes)
+        return false;
+    const char *start = block + *position;
+    const char *feed = memchr(start, '\n', bytes - *position);
+    if (feed == NULL || feed == start || feed[-1] != '\r' ||
+        !split_line(start, feed - 1, ret_line)) {
+        if (ret_bad != NULL)
+            *ret_bad = true;
+        *position = bytes;
+        return false;
+    }
+    *position = (size_t)(feed + 1 - block);
+    return true;
+}
+
+static bool is_name(const struct header_line *line, const char *name)
+{
+    for (size_t i = 0; i < line->name_bytes; i++) {
+        if (lower(line->name[i]) != name[i]) /* also where name is over */
+            return false;
+    }
+    return name[line->name_bytes] == '\0';
+}
+
+bool header_block_find(const char *block, size_t bytes, const char *name,
+                       struct header_line *ret_line)
+{
+    struct header_line line;
+    size_t position = 0;
+    while (header_block_next(block, bytes, &position, &line, NULL)) {
+        if (is_name(&line, name)) {
+            *ret_line = line;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_wanted(const struct header_line *line, const char *const *only)
+{
+    if (only == NULL)
+        return true;
+    for (; *only != NULL; only++) {
+        if (is_name(line, *only))
+            return true;
+    }
+    return false;
+}
+
+void header_block_to_json(const char *block, size_t bytes, const char *const *only,
+                          struct buffer *out)
+{
+    struct header_line line;
+    size_t position = 0;
+    bool first = true;
+    buffer_add_char(out, '[');
+    while (header_block_next(block, bytes, &position, &line, NULL)) {
+        if (!is_wanted(&line, only))
+            continue;
+        buffer_add_text(out, first ? "{\"name\":" : ",{\"name\":");
+        json_text_string(out, line.name, line.name_bytes);
+        buffer_add_text(out, ",\"value\":");
+        json_text_string(out, line.value, line.value_bytes);
+        buffer_add_char(out, '}');
+        first = false;
+    }
+    buffer_add_char(out, ']');
+}
