@@ -1,9 +1,10 @@
 /*
  * Errors: a value on the caller's stack that carries the public type and a sentence for a person.
  *
- * Functions return 0, or -1 with *err filled; err is always the last argument and never NULL. The layer that knows the
- * fact makes the error; layers above add context with fail_add() or pass it on. A function returns or logs an error,
- * never both: only main, the HTTP edge and the job loops log.
+ * Functions return 0, or -1 with *err filled; err is always the last argument and never NULL. The
+ * layer that knows the fact makes the error; layers above add context with fail_add() or pass it
+ * on. A function returns or logs an error, never both: only main, the HTTP edge and the job loops
+ * log.
  */
 #ifndef ERROR_H
 #define ERROR_H
@@ -21,16 +22,17 @@ struct error {
 };
 
 struct error_row {
-    const char *name;       /* as in the enum: FUNCTION_NOT_FOUND */
-    int code;               /* HTTP status of the envelope */
-    const char *type;       /* the API's identifier: function_not_found */
-    const char *message;    /* used when fail() gets a NULL format */
+    const char *name;    /* as in the enum: FUNCTION_NOT_FOUND */
+    int code;            /* HTTP status of the envelope */
+    const char *type;    /* the API's identifier: function_not_found */
+    const char *message; /* used when fail() gets a NULL format */
 };
 
 extern const struct error_row error_rows[ERROR_TYPES];
 
 /* Fill err and return -1. format NULL: the row's own sentence. */
-int fail(struct error *err, enum error_type type, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int fail(struct error *err, enum error_type type, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* As fail() with type ERROR_INTERNAL and ": strerror(errno)" appended. */
 int fail_errno(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -7,7 +7,8 @@
 
 #include "buffer.h"
 
-/* A quoted, escaped string. Bytes that are not UTF-8 become U+FFFD; non-ASCII stays as it is. NULL writes "". */
+/* A quoted, escaped string. Bytes that are not UTF-8 become U+FFFD; non-ASCII stays as it is. NULL
+ * writes "". */
 void json_text_string(struct buffer *out, const char *text, size_t bytes);
 
 /* ,"name": -- the comma only if the last byte written is not an opening bracket. */

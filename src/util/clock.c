@@ -1,4 +1,5 @@
-/* Clocks and dates. The calendar is computed here: gmtime_r() takes a lock and reads the time zone. See clock.h. */
+/* Clocks and dates. The calendar is computed here: gmtime_r() takes a lock and reads the time zone.
+ * See clock.h. */
 #include "clock.h"
 
 #include <stdbool.h>
@@ -26,8 +27,8 @@ int64_t clock_monotonic_us(void)
 }
 
 /*
- * Days since 1970-01-01 of a proleptic Gregorian date, and back. The year is taken to begin in March, so that the leap
- * day is its last; 146097 days are 400 years.
+ * Days since 1970-01-01 of a proleptic Gregorian date, and back. The year is taken to begin in
+ * March, so that the leap day is its last; 146097 days are 400 years.
  */
 static int64_t days_of_date(int64_t year, int64_t month, int64_t day)
 {

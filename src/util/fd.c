@@ -1,4 +1,5 @@
-/* Descriptors and small files. Removing trees is in remove_tree.c, passing descriptors in packet.c. See fd.h. */
+/* Descriptors and small files. Removing trees is in remove_tree.c, passing descriptors in packet.c.
+ * See fd.h. */
 #include "fd.h"
 
 #include <errno.h>

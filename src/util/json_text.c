@@ -1,4 +1,5 @@
-/* Writing JSON. What does not fit is remembered by the buffer (`overflowed`), not by each call. See json_text.h. */
+/* Writing JSON. What does not fit is remembered by the buffer (`overflowed`), not by each call. See
+ * json_text.h. */
 #include "json_text.h"
 
 #include <math.h>

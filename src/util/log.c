@@ -1,4 +1,5 @@
-/* Log lines: each is one write(2), so that lines of several processes on one stderr do not mix. See log.h. */
+/* Log lines: each is one write(2), so that lines of several processes on one stderr do not mix. See
+ * log.h. */
 #include "log.h"
 
 #include <errno.h>
@@ -33,7 +34,8 @@ void log_configure(enum log_level least, enum log_format format, const char *rol
     snprintf(configuration.role, sizeof(configuration.role), "%s", role);
 }
 
-/* A message may carry what a user wrote: it must neither break the line nor move a terminal's cursor. */
+/* A message may carry what a user wrote: it must neither break the line nor move a terminal's
+ * cursor. */
 static void add_escaped(struct buffer *line, const char *message)
 {
     for (const char *at = message; *at != '\0'; at++) {

@@ -1,8 +1,9 @@
 /*
- * The hash table: open addressing, linear probing, at most three quarters full with tombstones counted.
+ * The hash table: open addressing, linear probing, at most three quarters full with tombstones
+ * counted.
  *
- * Keys come from clients, so the hash is SipHash-1-3 under a secret of the process: nobody outside can choose colliding
- * keys. Source: Aumasson and Bernstein, "SipHash: a fast short-input PRF".
+ * Keys come from clients, so the hash is SipHash-1-3 under a secret of the process: nobody outside
+ * can choose colliding keys. Source: Aumasson and Bernstein, "SipHash: a fast short-input PRF".
  */
 #include "map.h"
 

@@ -1,8 +1,8 @@
 /*
  * fd_remove_tree(): removes what sandboxed code has left behind, so nothing in the tree is trusted.
  *
- * No symbolic link is followed, and depth costs neither stack nor descriptors: a directory below DEPTH_LIMIT is moved up
- * to the top of the tree and removed from there in a later pass.
+ * No symbolic link is followed, and depth costs neither stack nor descriptors: a directory below
+ * DEPTH_LIMIT is moved up to the top of the tree and removed from there in a later pass.
  */
 #include <dirent.h>
 #include <errno.h>

@@ -1,5 +1,6 @@
 /*
- * From defaults, file, environment and flags to struct settings. The rows are in settings_rows.c. See settings.h.
+ * From defaults, file, environment and flags to struct settings. The rows are in settings_rows.c.
+ * See settings.h.
  *
  * Every source ends in set_by_name(): a name, a value and the words to call it by in an error.
  */
@@ -32,7 +33,8 @@ static bool normalise(const char *name, size_t length, char ret_name[NAME_BYTES]
     return true;
 }
 
-/* The name as it is written in this source: --worker-limit, FUNCTIOND_WORKER_LIMIT, worker_limit. */
+/* The name as it is written in this source: --worker-limit, FUNCTIOND_WORKER_LIMIT, worker_limit.
+ */
 static void spell(enum settings_source source, const char *name, char *ret_text, size_t bytes)
 {
     struct buffer text;
@@ -182,7 +184,8 @@ static int take_flag(int argc, char *const *argv, int *at, struct flag *ret_flag
     return 0;
 }
 
-/* Once with settings NULL, for --config alone, since the file gives way to the environment and the flags. */
+/* Once with settings NULL, for --config alone, since the file gives way to the environment and the
+ * flags. */
 static int load_flags(struct settings *settings, int argc, char *const *argv,
                       const char **ret_config, struct error *err)
 {
