@@ -63,8 +63,9 @@ struct param {
     bool loose;    /* BOOLEAN: also "true", "1", 1 ... */
     bool hidden;   /* accepted, not documented */
     bool nullable; /* documented as such, and the validator text ends " or null" */
-    int64_t min,
-        max; /* INTEGER: range (both 0: any). TEXT, LIST items: characters; max 0: any length */
+    bool empty;    /* TEXT, BYTES, LIST items: "" is fine; else at least one character */
+    int64_t min;   /* INTEGER: range; with max 0: any */
+    int64_t max;   /* TEXT, BYTES, LIST items: characters; 0: any length */
     int64_t items;      /* LIST: most entries (100 when 0) */
     param_check *check; /* after the built-in rules of the kind; for LIST it sees the whole list */
     param_choices *choices;  /* TEXT: one of; LIST: each item one of */
