@@ -13,5 +13,7 @@
 #include_next <cmocka.h>
 
 #undef fail
+#undef fail_msg
+#define fail_msg(...) (print_error("ERROR: " __VA_ARGS__), print_error("\n"), _fail(__FILE__, __LINE__))
 
 #endif
