@@ -311,7 +311,11 @@ char *echo_receive(int client, bool has_body)
 
 bool echo_is_closed(int client)
 {
-    char c;
+    char rest[4096];
     struct pollfd poll_fd = { .fd = client, .events = POLLIN };
-    return poll(&poll_fd, 1, 5000) == 1 && recv(client, &c, 1, 0) <= 0;
+    while (poll(&poll_fd, 1, 5000) == 1) {
+        if (recv(client, rest, sizeof(rest), 0) <= 0)
+            return true;
+    }
+    return false;
 }
