@@ -1,0 +1,330 @@
+/*
+ * Function domains: the raw HTTP surface of a function. Any method, path, headers and body bytes go
+ * in; the function's status, headers and bytes come out. The caller is a guest.
+ */
+#include "domain.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "execute.h"
+#include "headers.h"
+#include "mem.h"
+#include "pages.h"
+#include "text.h"
+
+enum { HEADERS_MOST = 262144 };
+
+struct domain_call {
+    struct exchange exchange; /* first */
+    struct api *api;
+    struct http_request *request;
+    struct live_function *function;
+    struct execute *execute; /* while it runs */
+    char *client_ip;
+    bool https;
+};
+
+/* Names that are ours to say: whatever a client sends under them is dropped. Also hop-by-hop names.
+ */
+static const char *const dropped_request[] = {
+    "x-appwrite-trigger",
+    "x-appwrite-event",
+    "x-appwrite-user-id",
+    "x-appwrite-user-jwt",
+    "x-appwrite-country-code",
+    "x-appwrite-continent-code",
+    "x-appwrite-continent-eu",
+    "x-appwrite-key",
+    "x-appwrite-execution-id",
+    "x-appwrite-client-ip",
+    "x-forwarded-for",
+    "x-forwarded-proto",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "forwarded",
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "transfer-encoding",
+    "te",
+    "trailer",
+    "upgrade",
+    "expect",
+};
+static const char *const dropped_answer[] = { "transfer-encoding", "connection", "keep-alive",
+                                              "content-length", "date" };
+
+static bool is_in(const char *const *names, size_t count, const char *name, size_t bytes)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strlen(names[i]) == bytes && strncasecmp(names[i], name, bytes) == 0)
+            return true;
+    return false;
+}
+
+/* The later values of a repeated header, joined to the first: "; " for cookies, ", " for the rest.
+ */
+static void add_header(struct buffer *block, const struct http_request *request, size_t index)
+{
+    const struct http_header first = http_header_at(request, index);
+    struct buffer value;
+
+    for (size_t i = 0; i < index; i++)
+        if (text_equals_nocase(http_header_at(request, i).name, first.name))
+            return; /* it went with the first one */
+    size_t i = index + 1, count = http_header_count(request);
+    while (i < count && !text_equals_nocase(http_header_at(request, i).name, first.name))
+        i++;
+    if (i == count) {
+        header_block_add(block, first.name, first.value, strlen(first.value));
+        return;
+    }
+    buffer_init(&value, HEADERS_MOST);
+    buffer_add_text(&value, first.value);
+    for (; i < count; i++) {
+        const struct http_header next = http_header_at(request, i);
+        if (text_equals_nocase(next.name, first.name))
+            buffer_addf(&value, "%s%s", text_equals_nocase(first.name, "cookie") ? "; " : ", ",
+                        next.value);
+    }
+    header_block_add(block, first.name, value.data ? value.data : "", value.size);
+    buffer_release(&value);
+}
+
+static void collect_headers(const struct domain_call *d, struct buffer *block)
+{
+    const size_t count = http_header_count(d->request);
+
+    buffer_init(block, HEADERS_MOST);
+    for (size_t i = 0; i < count; i++) {
+        const struct http_header h = http_header_at(d->request, i);
+        if (!is_in(dropped_request, COUNT(dropped_request), h.name, strlen(h.name)) &&
+            !text_starts_nocase(h.name, "x-open-runtimes-"))
+            add_header(block, d->request, i);
+    }
+    header_block_add(block, "x-forwarded-for", d->client_ip, strlen(d->client_ip));
+    if (d->https)
+        header_block_add(block, "x-forwarded-proto", "https", 5);
+}
+
+/* ---- the answer
+ * -------------------------------------------------------------------------------------------------
+ */
+
+static void answer_function(struct domain_call *d, const struct execution *execution,
+                            struct run_result *r)
+{
+    struct header_line line;
+    struct buffer block;
+    size_t position = 0;
+
+    if (r->status >= 400 && r->body.size == 0) {
+        page_status(d->request, r->status, execution->id);
+        return;
+    }
+    buffer_init(&block, HEADERS_MOST * 2);
+    while (header_block_next(r->headers.data, r->headers.size, &position, &line, NULL))
+        if (!is_in(dropped_answer, COUNT(dropped_answer), line.name, line.name_bytes))
+            buffer_addf(&block, "%.*s: %.*s\r\n", (int)line.name_bytes, line.name,
+                        (int)line.value_bytes, line.value);
+    if (!header_block_find(r->headers.data, r->headers.size, "content-type", &line))
+        buffer_add_text(&block, "content-type: text/plain\r\n");
+    buffer_addf(&block, "x-appwrite-execution-id: %s\r\nserver: %s\r\n", execution->id,
+                api_server_name);
+    http_answer(d->request, &(struct http_answer){ .status = r->status,
+                                                   .header_block = block.data,
+                                                   .header_block_size = block.size,
+                                                   .body = &r->body,
+                                                   .file = -1 });
+    buffer_release(&block);
+}
+
+static void answer_overload(struct domain_call *d)
+{
+    const struct error_row *row = &error_rows[ERROR_FUNCTION_OVERLOADED];
+    const struct http_header headers[] = { { "Retry-After", "1" },
+                                           { "Content-Type", "text/plain; charset=utf-8" },
+                                           { "Server", api_server_name } };
+
+    http_answer(d->request, &(struct http_answer){ .status = (unsigned)row->code,
+                                                   .headers = headers,
+                                                   .header_count = COUNT(headers),
+                                                   .body_copy = row->message,
+                                                   .body_copy_size = strlen(row->message),
+                                                   .file = -1 });
+}
+
+static void domain_done(void *context, const struct execution *execution, struct run_result *r)
+{
+    struct domain_call *d = context;
+    struct error err;
+
+    d->execute = NULL;
+    switch (r->outcome) {
+    case RUN_ANSWERED:
+        answer_function(d, execution, r);
+        return;
+    case RUN_TIMED_OUT:
+        fail(&err, ERROR_FUNCTION_SYNCHRONOUS_TIMEOUT, NULL);
+        page_error(d->request, &err);
+        return;
+    case RUN_OVERLOADED:
+        answer_overload(d);
+        return;
+    case RUN_FAILED:
+    case RUN_CANCELED:
+        page_status(d->request, 500, execution->id);
+        return;
+    }
+}
+
+/* ---- the request
+ * ------------------------------------------------------------------------------------------------
+ */
+
+static int may_run(const struct domain_call *d, struct error *err)
+{
+    const struct live_function *f = d->function;
+    struct error inner;
+    const int able = execute_check(f, &inner);
+
+    if (able < 0 && inner.type == ERROR_DEPLOYMENT_NOT_FOUND)
+        return fail(err, inner.type, "%s", inner.message);
+    if (!f->function.enabled)
+        return fail(err, ERROR_FUNCTION_NOT_FOUND, NULL);
+    if (able < 0)
+        return fail(err, inner.type, "%s", inner.message);
+    for (char **role = f->roles; *role; role++)
+        if (strcmp(*role, "any") == 0 || strcmp(*role, "guests") == 0)
+            return 0;
+    return fail(err, ERROR_FUNCTION_EXECUTE_PERMISSION_MISSING, NULL);
+}
+
+static void domain_complete(struct exchange *exchange, struct http_request *request)
+{
+    struct domain_call *d = (struct domain_call *)exchange;
+    const char *query = http_query(request);
+    struct buffer headers, body;
+    struct error err;
+
+    if (may_run(d, &err) < 0) {
+        page_error(request, &err);
+        return;
+    }
+    auto_free char *path = *query ? xasprintf("%s?%s", http_path(request), query)
+                                  : xstrdup(http_path(request));
+    collect_headers(d, &headers);
+    http_body_steal(request, &body);
+    const struct execute_request run = {
+        .api = d->api,
+        .function = d->function,
+        .method = http_method(request),
+        .path = path,
+        .headers = &headers,
+        .body = &body,
+        .user_id = "",
+        .client_ip = d->client_ip,
+        .done = domain_done,
+        .context = d,
+    };
+    d->execute = execute_start(&run);
+}
+
+static void domain_too_large(struct exchange *exchange, struct http_request *request, size_t limit)
+{
+    struct error err;
+
+    (void)exchange;
+    fail(&err, ERROR_GENERAL_PAYLOAD_TOO_LARGE,
+         "The request body is larger than %zu bytes (setting request_bytes).", limit);
+    page_error(request, &err);
+}
+
+static void domain_end(struct exchange *exchange, struct http_request *request, bool client_left)
+{
+    struct domain_call *d = (struct domain_call *)exchange;
+
+    (void)request;
+    (void)client_left;
+    if (d->execute)
+        execute_abandon(d->execute);
+    live_function_drop(d->function);
+    free(d->client_ip);
+    free(d);
+}
+
+static void domain_take(struct api *api, struct http_request *request, const struct origin *origin,
+                        struct live_function *function)
+{
+    struct domain_call *d = xcalloc(1, sizeof *d);
+
+    d->exchange.complete = domain_complete;
+    d->exchange.too_large = domain_too_large;
+    d->exchange.end = domain_end;
+    d->api = api;
+    d->request = request;
+    d->function = function;
+    d->client_ip = xstrdup(origin->client_ip);
+    d->https = origin->https;
+    live_function_keep(function);
+    http_request_set_user(request, d);
+}
+
+/* A host that belongs to functions but to none that is here. */
+static void refuse_host(struct http_request *request, bool bare)
+{
+    struct error err;
+
+    fail(&err, bare ? ERROR_GENERAL_ACCESS_FORBIDDEN : ERROR_RULE_NOT_FOUND, NULL);
+    page_error(request, &err);
+}
+
+static void redirect(struct http_request *request, const struct rule *rule)
+{
+    const struct http_header headers[] = { { "Location", rule->redirect_url },
+                                           { "Server", api_server_name } };
+
+    http_answer(request, &(struct http_answer){ .status = (unsigned)rule->redirect_status,
+                                                .headers = headers,
+                                                .header_count = COUNT(headers),
+                                                .file = -1 });
+}
+
+static bool is_functions_host(const char *host, const char *domain, bool *ret_bare)
+{
+    auto_free char *suffix = xasprintf(".%s", domain);
+
+    *ret_bare = strcmp(host, domain) == 0;
+    return *ret_bare || text_ends(host, suffix);
+}
+
+bool domain_begin(struct api *api, struct http_request *request, const struct origin *origin,
+                  enum http_body *ret_body, size_t *body_limit)
+{
+    const struct live_rule *rule = registry_rule(api->registry, origin->host_name);
+    struct live_function *function = NULL;
+    bool bare = false;
+
+    if (!rule && !is_functions_host(origin->host_name, api->settings->functions_domain, &bare))
+        return false;
+    if (rule && strcmp(rule->rule.type, "api") == 0)
+        return false;
+    *ret_body = HTTP_BODY_REFUSE;
+    if (rule && strcmp(rule->rule.type, "redirect") == 0) {
+        redirect(request, &rule->rule);
+        return true;
+    }
+    if (rule)
+        function = registry_function(api->registry, rule->rule.project_id, rule->rule.function_id);
+    if (!function) {
+        refuse_host(request, bare);
+        return true;
+    }
+    domain_take(api, request, origin, function);
+    *ret_body = HTTP_BODY_GATHER;
+    *body_limit = (size_t)api->settings->request_bytes;
+    return true;
+}
