@@ -22,7 +22,7 @@ enum message_type {
     MESSAGE_KILL,
     MESSAGE_SEAL,               /* make a built tree read-only, owned by the data owner; its build slot is free then */
     MESSAGE_REMOVE,             /* delete a tree (and free its build slot) */
-    MESSAGE_CLEAN_SHUTDOWN,     /* the api has stopped serving and will exit 0 */
+    MESSAGE_CLEAN_SHUTDOWN,     /* struct message_stop: the api has stopped serving and will exit 0 */
 
     /* supervisor -> api */
     MESSAGE_WELCOME = 64,       /* first; descriptor: memfd with the host report as JSON */
@@ -43,8 +43,12 @@ enum message_start_flags {
 
 /*
  * START. The launch memfd holds: uint32 argc, uint32 envc, then argc + envc NUL-terminated strings. In every string the
- * supervisor replaces {code} by the directory the child sees its tree at, {tmp} by its private temporary directory,
- * {boot} by the directory of the bootstraps, {cache} by the package cache. It adds TMPDIR and HOME.
+ * supervisor replaces {code} by the directory the child sees its tree at (a spare: the directory below which its tree will
+ * appear under its own name), {tmp} by its private temporary directory, {boot} by the directory of the bootstraps, {cache}
+ * by the package cache. An empty string among the environment ends the replacing: what follows it is the user's own text
+ * and stays as it is. TMPDIR and HOME are set to {tmp}, whatever the environment said.
+ *
+ * A worker or spare has a channel, UNPACK and PACK run our own binary and nothing else does, BUILD alone may name a cache.
  */
 struct message_start {
     uint32_t type;
@@ -75,9 +79,12 @@ struct message_worker {         /* HELLO_SEEN, KILL; STARTED with pid */
     uint64_t worker_id;
 };
 
+/* What REMOVE deletes: a tree below builds/, or the package cache of a project (all of its directories below cache/). */
+enum tree_place { TREE_BUILD, TREE_CACHE, TREE_PLACES };
+
 struct message_tree {           /* SEAL, REMOVE and their answers */
     uint32_t type;
-    uint32_t spare;
+    uint32_t place;             /* enum tree_place; SEAL: TREE_BUILD */
     uint64_t request_id;
     char tree[MESSAGE_NAME];
     char error[MESSAGE_TEXT];   /* answers: "" or the sentence */
