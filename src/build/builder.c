@@ -1,5 +1,6 @@
 /*
- * The builder's queue: which deployment is built next, and what a restart makes of those that were under way.
+ * The builder's queue: which deployment is built next, and what a restart makes of those that were
+ * under way.
  */
 #include "builder_private.h"
 
@@ -162,7 +163,9 @@ void builder_forget(struct builder *builder, const char *deployment_id, const ch
     }
 }
 
-/* ---- start ---------------------------------------------------------------------------------------------------- */
+/* ---- start
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 struct restart {
     struct builder *builder;
@@ -177,6 +180,8 @@ static void keep_row(void *context, const void *entity)
     const struct deployment *row = entity;
     struct deployment *kept;
 
+    if (!*row->source_hash) /* its upload is not whole yet */
+        return;
     restart->rows = xrealloc(restart->rows, (restart->count + 1) * sizeof *restart->rows);
     kept = &restart->rows[restart->count++];
     memset(kept, 0, sizeof *kept);

@@ -1,0 +1,31 @@
+/* Inside the deployments service: shared by upload, duplicates and the rest. */
+#ifndef DEPLOYMENTS_H
+#define DEPLOYMENTS_H
+
+#include "call.h"
+
+struct deployment_create {
+    const char *functionId;
+    const char *entrypoint;     /* NULL: the function's */
+    const char *commands;       /* NULL: the function's */
+    bool activate;
+};
+
+int deployments_create(struct call *call, struct error *err);
+int deployments_download(struct call *call, struct error *err);
+
+struct deployment_download {
+    const char *functionId;
+    const char *deploymentId;
+    const char *type;           /* NULL: by the path and the response format */
+};
+
+/* A new row of a function: ids, dates, runtime, status waiting, everything else empty. ret is overwritten. */
+void deployment_prepare(struct deployment *ret_deployment, const struct function *function, const char *id,
+                        const char *type);
+void deployment_set_text(char **field, const char *text);   /* frees the old text; text may not be the old one */
+
+/* Queues the build on the loop once this call's changes have been taken over. */
+void deployment_build_later(struct call *call, const char *function_id, const char *deployment_id);
+
+#endif
