@@ -1,8 +1,10 @@
 /*
- * The columns of every entity: one row is what SQL, the struct and the public lists know of a column.
+ * The columns of every entity: one row is what SQL, the struct and the public lists know of a
+ * column.
  *
- * A new column is a row here, a field in entities.h and a migration. The name in SQL is the field's. Selects, inserts,
- * updates, reading, binding and store_columns() are made from these rows (entity.c).
+ * A new column is a row here, a field in entities.h and a migration. The name in SQL is the
+ * field's. Selects, inserts, updates, reading, binding and store_columns() are made from these rows
+ * (entity.c).
  */
 #include <pthread.h>
 

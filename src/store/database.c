@@ -57,7 +57,8 @@ static int interrupt_when_late(void *context)
     return clock_monotonic_us() > db->deadline_us;
 }
 
-/* SQLite gives its other files the mode of this one, so that the process's umask need not change. */
+/* SQLite gives its other files the mode of this one, so that the process's umask need not change.
+ */
 static int file_check(const char *file, bool create, struct error *err)
 {
     auto_fd int fd = open(file, O_RDWR | O_CLOEXEC | (create ? O_CREAT : 0), 0600);

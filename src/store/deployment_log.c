@@ -1,5 +1,6 @@
 /*
- * Build logs: appended to in parts, so that a long log is never rewritten, and cut at the front when it grows too long.
+ * Build logs: appended to in parts, so that a long log is never rewritten, and cut at the front
+ * when it grows too long.
  *
  * Part 0, if there is one, is the line that says so; it counts towards the limit as the API has it.
  */

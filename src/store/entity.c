@@ -1,5 +1,6 @@
 /*
- * From the column rows (columns.c): SQL, parameters, structs. No entity is named here but for what a flag asks.
+ * From the column rows (columns.c): SQL, parameters, structs. No entity is named here but for what
+ * a flag asks.
  */
 #include <assert.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /*
  * Executions: recorded in their final state, or queued, claimed and finished.
  *
- * The sequence is the microseconds in the id, so an id is found by row id. Logs and the input of queued ones are in
- * tables of their own: most executions have neither, and lists do not read them.
+ * The sequence is the microseconds in the id, so an id is found by row id. Logs and the input of
+ * queued ones are in tables of their own: most executions have neither, and lists do not read them.
  */
 #include <assert.h>
 #include <stdlib.h>

@@ -1,8 +1,9 @@
 /*
  * Lists: filters, order, cursor and count of a page, as one SELECT each.
  *
- * A cursor is a position in the order, not a number of rows: the row is looked up first, then the page is what compares
- * beyond it, column by column, with seq as the last word. A page before the cursor is read backwards and turned round.
+ * A cursor is a position in the order, not a number of rows: the row is looked up first, then the
+ * page is what compares beyond it, column by column, with seq as the last word. A page before the
+ * cursor is read backwards and turned round.
  */
 #include <string.h>
 
@@ -29,7 +30,8 @@ struct list {
     char *cursor_texts[KEYS_MAX];
 };
 
-/* What belongs to the list at all, and what the search parameter looks at (in front of it: the parameter). */
+/* What belongs to the list at all, and what the search parameter looks at (in front of it: the
+ * parameter). */
 static const struct scope {
     const char *search;
     bool by_function; /* has a function_id of its own */
@@ -109,7 +111,9 @@ static int add_where(const struct list *list, struct list_sql *sql, struct error
     return list_add_filters(sql, list->entity, query, err);
 }
 
-/* ---- cursor ------------------------------------------------------------------------------------------------------ */
+/* ---- cursor
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 static int cursor_value(struct list *list, sqlite3_stmt *statement, int index, struct error *err)
 {
@@ -171,7 +175,8 @@ static int cursor_find(struct list *list, struct error *err)
     return 0;
 }
 
-/* (a > ?) OR (a = ? AND b > ?) ...; with one key, the usual case, just that: SQLite then seeks to it in the index. */
+/* (a > ?) OR (a = ? AND b > ?) ...; with one key, the usual case, just that: SQLite then seeks to
+ * it in the index. */
 static void add_beyond_cursor(const struct list *list, struct list_sql *sql)
 {
     list_sql_add(sql, " AND (");
@@ -189,7 +194,8 @@ static void add_beyond_cursor(const struct list *list, struct list_sql *sql)
     list_sql_add(sql, ")");
 }
 
-/* ---- page and count ---------------------------------------------------------------------------------------------- */
+/* ---- page and count
+ * ---------------------------------------------------------------------------------------------- */
 
 static bool is_backwards(const struct list *list)
 {

@@ -1,8 +1,10 @@
 /*
- * Brings a database to the newest schema: the files of migrations/, embedded, in order of their numbers.
+ * Brings a database to the newest schema: the files of migrations/, embedded, in order of their
+ * numbers.
  *
- * The number of the last one applied is user_version; all that are missing are applied in one transaction. A database
- * newer than this program is refused, so that an older program never writes what a newer one must read.
+ * The number of the last one applied is user_version; all that are missing are applied in one
+ * transaction. A database newer than this program is refused, so that an older program never writes
+ * what a newer one must read.
  */
 #include <inttypes.h>
 #include <stdlib.h>

@@ -1,9 +1,10 @@
 /*
  * The `search` parameter of lists, as the SQL function search_words(search, text...).
  *
- * The API's full-text engine is asked in boolean mode with a star behind: any word of the search that is a word of the
- * text matches, the last one also as the beginning of a word; in double quotes the words must follow each other. Case does
- * not count. Words end at what is no letter, digit or underscore; bytes beyond ASCII are letters.
+ * The API's full-text engine is asked in boolean mode with a star behind: any word of the search
+ * that is a word of the text matches, the last one also as the beginning of a word; in double
+ * quotes the words must follow each other. Case does not count. Words end at what is no letter,
+ * digit or underscore; bytes beyond ASCII are letters.
  */
 #include <string.h>
 #include <strings.h>

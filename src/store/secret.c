@@ -1,9 +1,11 @@
 /*
- * DIR/secret: 32 random bytes that every key of the program is derived from, and the sealing of secret variables.
+ * DIR/secret: 32 random bytes that every key of the program is derived from, and the sealing of
+ * secret variables.
  *
- * A sealed value is nonce, ciphertext, tag (XChaCha20-Poly1305). Project, function and key are authenticated with it, so
- * that a value moved to another row of the file does not open.
+ * A sealed value is nonce, ciphertext, tag (XChaCha20-Poly1305). Project, function and key are
+ * authenticated with it, so that a value moved to another row of the file does not open.
  */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
@@ -57,11 +59,13 @@ void store_derive_key(const struct store *store, const char *purpose, unsigned c
     char text[PURPOSE_MAX];
     int bytes = snprintf(text, sizeof text, "functiond key: %s", purpose);
 
-    crypto_generichash(ret_key, 32, (const unsigned char *)text, (unsigned long long)bytes, store->secret,
-                       SECRET_BYTES);
+    assert(bytes < PURPOSE_MAX);
+    crypto_generichash(ret_key, 32, (const unsigned char *)text, (unsigned long long)bytes,
+                       store->secret, SECRET_BYTES);
 }
 
-/* What a value is bound to. Lower case: identifiers are compared without case. The key goes as it is. */
+/* What a value is bound to. Lower case: identifiers are compared without case. The key goes as it
+ * is. */
 static char *associated_data(const struct variable *variable, size_t *ret_bytes)
 {
     size_t project = strlen(variable->project_id), function = strlen(variable->function_id);

@@ -1,4 +1,5 @@
-/* Prepared statements of the registry: prepared on first use, kept for the connection's life, reset on every path. */
+/* Prepared statements of the registry: prepared on first use, kept for the connection's life, reset
+ * on every path. */
 #include <assert.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -26,21 +27,23 @@ static void statement_write(struct buffer *sql, const struct statement_row *row)
     buffer_add_text(sql, row->sql);
 }
 
-sqlite3_stmt *statement_get(struct db *db, enum statement id, struct error *err)
+static int statement_prepare(struct db *db, enum statement id, struct error *err)
 {
     auto_buffer struct buffer sql;
-
-    db_start_clock(db);
-    if (db->statements[id])
-        return db->statements[id];
 
     buffer_init(&sql, SQL_BYTES_MAX);
     statement_write(&sql, &statement_rows[id]);
     if (sqlite3_prepare_v3(db->handle, sql.data, (int)sql.size, SQLITE_PREPARE_PERSISTENT,
-                           &db->statements[id], NULL) != SQLITE_OK) {
-        db_fail(db, err);
+                           &db->statements[id], NULL) != SQLITE_OK)
+        return db_fail(db, err);
+    return 0;
+}
+
+sqlite3_stmt *statement_get(struct db *db, enum statement id, struct error *err)
+{
+    db_start_clock(db);
+    if (!db->statements[id] && statement_prepare(db, id, err) < 0)
         return NULL;
-    }
     return db->statements[id];
 }
 

@@ -1,6 +1,6 @@
 /*
- * All SQL of the program but the schema (migrations/) and lists (list.c). Columns of entities are never spelled out
- * where the column rows can say them.
+ * All SQL of the program but the schema (migrations/) and lists (list.c). Columns of entities are
+ * never spelled out where the column rows can say them.
  */
 #include "store_private.h"
 

@@ -1,10 +1,12 @@
 /*
  * The writer thread: every write of the program, committed in groups.
  *
- *   any thread --submit--> queue --take all--> BEGIN, each write in a savepoint, COMMIT --> done callbacks
+ *   any thread --submit--> queue --take all--> BEGIN, each write in a savepoint, COMMIT --> done
+ * callbacks
  *
- * An urgent write makes the group commit at once, with everything else that waits; others gather until the oldest has
- * waited gather_us. The WAL is checkpointed between groups, never inside a commit: see checkpoint_if_due().
+ * An urgent write makes the group commit at once, with everything else that waits; others gather
+ * until the oldest has waited gather_us. The WAL is checkpointed between groups, never inside a
+ * commit: see checkpoint_if_due().
  */
 #include <assert.h>
 #include <errno.h>
@@ -72,7 +74,9 @@ struct writer {
     bool garbage_known; /* there may be executions of deleted functions */
 };
 
-/* ---- queue ------------------------------------------------------------------------------------------------------- */
+/* ---- queue
+ * -------------------------------------------------------------------------------------------------------
+ */
 
 static void queue_init(struct queue *queue)
 {
@@ -116,7 +120,9 @@ static void submit(struct writer *writer, struct item *item)
         pthread_cond_signal(&writer->wake);
 }
 
-/* ---- a group ----------------------------------------------------------------------------------------------------- */
+/* ---- a group
+ * -----------------------------------------------------------------------------------------------------
+ */
 
 static void item_fail(struct item *item, const struct error *err)
 {
@@ -139,7 +145,8 @@ static int item_call(struct db *db, struct item *item, struct error *err)
     return 0;
 }
 
-/* One insert undoes itself when it fails; what is more than one statement needs a savepoint for that. */
+/* One insert undoes itself when it fails; what is more than one statement needs a savepoint for
+ * that. */
 static bool needs_savepoint(const struct item *item)
 {
     const struct execution *execution = &((const struct record *)(const void *)item)->execution;
@@ -221,7 +228,8 @@ static void group_run(struct writer *writer, struct queue *group)
         item_finish(writer, item);
 }
 
-/* ---- checkpoints and other work between groups ------------------------------------------------------------------- */
+/* ---- checkpoints and other work between groups
+ * ------------------------------------------------------------------- */
 
 static int wal_grown(void *context, sqlite3 *handle, const char *name, int pages)
 {
@@ -271,7 +279,9 @@ static void work_when_idle(struct writer *writer)
     }
 }
 
-/* ---- the thread -------------------------------------------------------------------------------------------------- */
+/* ---- the thread
+ * --------------------------------------------------------------------------------------------------
+ */
 
 static void wait_until(struct writer *writer, int64_t monotonic_us)
 {
@@ -287,7 +297,8 @@ static bool is_group_due(const struct writer *writer, int64_t now_us)
            now_us >= writer->queue.first->queued_us + writer->gather_us;
 }
 
-/* With the mutex: sleeps until a group is due (true), or there is nothing to do for a while (false). */
+/* With the mutex: sleeps until a group is due (true), or there is nothing to do for a while
+ * (false). */
 static bool wait_for_group(struct writer *writer)
 {
     int64_t now_us = clock_monotonic_us(), idle_us = now_us + IDLE_US;
@@ -413,7 +424,8 @@ void writer_stop(struct store *store)
     store->writer = NULL;
 }
 
-/* ---- what others call -------------------------------------------------------------------------------------------- */
+/* ---- what others call
+ * -------------------------------------------------------------------------------------------- */
 
 static struct item *item_new(enum item_kind kind, store_written *done, void *context, bool urgent)
 {
