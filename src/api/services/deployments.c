@@ -101,7 +101,7 @@ static const struct param list_params[] = {
     TEXT(struct deployment_list, functionId, .check = check_uid, .text = "Function ID."),
     QUERIES(struct deployment_list, queries, .entity = LIST_DEPLOYMENTS, .selectable = true,
             .text = "Filters, order and page."),
-    TEXT(struct deployment_list, search, .optional = true, .min = 1, .max = 256,
+    TEXT(struct deployment_list, search, .optional = true, .max = 256,
          .text = "Words to look for."),
     BOOLEAN(struct deployment_list, total, .optional = true, .loose = true, .fallback = "true",
             .text = "Count the matches."),
@@ -123,7 +123,7 @@ static const struct param one_params[] = {
 static const struct param duplicate_params[] = {
     TEXT(struct deployment_one, functionId, .check = check_uid, .text = "Function ID."),
     TEXT(struct deployment_one, deploymentId, .check = check_uid, .text = "Deployment ID."),
-    TEXT(struct deployment_one, buildId, .optional = true, .text = "Ignored."),
+    TEXT(struct deployment_one, buildId, .optional = true, .empty = true, .text = "Ignored."),
     { 0 },
 };
 
@@ -296,7 +296,7 @@ static const struct param create_params[] = {
     TEXT(struct deployment_create, functionId, .check = check_uid, .text = "Function ID."),
     TEXT(struct deployment_create, entrypoint, .optional = true, .max = 1028,
          .text = "Entrypoint file."),
-    TEXT(struct deployment_create, commands, .optional = true, .max = 8192,
+    TEXT(struct deployment_create, commands, .optional = true, .empty = true, .max = 8192,
          .text = "Build commands."),
     BOOLEAN(struct deployment_create, activate, .loose = true,
             .text = "Make it the active deployment when built."),

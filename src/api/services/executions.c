@@ -52,11 +52,11 @@ struct execution_create {
 
 static const struct param create_params[] = {
     TEXT(struct execution_create, functionId, .check = check_uid, .text = "Function ID."),
-    BYTES(struct execution_create, body, .optional = true, .max = BODY_MOST,
+    BYTES(struct execution_create, body, .optional = true, .empty = true, .max = BODY_MOST,
           .text = "Request body for the function."),
     BOOLEAN(struct execution_create, async, .optional = true, .loose = true, .fallback = "false",
             .text = "Answer at once and run in the background."),
-    TEXT(struct execution_create, path, .optional = true, .min = 1, .max = 2048, .fallback = "/",
+    TEXT(struct execution_create, path, .optional = true, .max = 2048, .fallback = "/",
          .text = "Path, with query string, the function sees."),
     TEXT(struct execution_create, method, .optional = true, .choices = choices_methods,
          .fallback = "POST", .text = "HTTP method the function sees."),
