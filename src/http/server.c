@@ -61,6 +61,8 @@ void server_forget(struct http_request *request)
 
 void server_suspend(struct http_request *request)
 {
+    if (request->rest == REST_SUSPENDED)
+        return;
     server_forget(request);
     request->rest = REST_SUSPENDED;
     TAILQ_INSERT_TAIL(&request->server->suspended, request, link);
