@@ -104,8 +104,9 @@ int statement_run_unique(struct db *db, sqlite3_stmt *statement, enum error_type
     if (statement_run(db, statement, &step_err) == 0)
         return 0;
     code = sqlite3_extended_errcode(db->handle);
-    if (code == SQLITE_CONSTRAINT_UNIQUE || code == SQLITE_CONSTRAINT_PRIMARYKEY ||
-        code == SQLITE_CONSTRAINT_ROWID)
+    if (taken != ERROR_INTERNAL &&
+        (code == SQLITE_CONSTRAINT_UNIQUE || code == SQLITE_CONSTRAINT_PRIMARYKEY ||
+         code == SQLITE_CONSTRAINT_ROWID))
         return fail(err, taken, NULL);
     *err = step_err;
     return -1;
