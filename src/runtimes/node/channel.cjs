@@ -264,7 +264,8 @@ class Call {
         this.bodyBytes = get32(bytes, at + 16) + get32(bytes, at + 20) * 4294967296;
         this.received = 0;
         this.done = false;
-        this.noticed = false;
+        this.noticed = false;           /* the notice about native output has been written */
+        this.followed = false;          /* through its awaits, for native output */
         this.deadline = 0;
         this.previous = null;
         this.next = null;

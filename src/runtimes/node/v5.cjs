@@ -117,8 +117,8 @@ function callOfOutput() {
     const stored = storage === null ? undefined : storage.getStore();
     if (stored !== undefined) return stored;
     if (loading !== null) return loading[0];
-    if (storage === null && calls.next !== calls && calls.next.next === calls) return calls.next;
-    return null;
+    const oldest = calls.next;          /* alone in flight, and begun before calls were followed: it can only be this one */
+    return oldest !== calls && oldest.next === calls && !oldest.followed ? oldest : null;
 }
 
 function follow() {
@@ -150,7 +150,12 @@ function invoke(call) {
     let output;
     current = call;
     try {
-        output = storage === null || !call.logging ? handler(context) : storage.run(call, handler, context);
+        if (storage === null || !call.logging) {
+            output = handler(context);
+        } else {
+            call.followed = true;
+            output = storage.run(call, handler, context);
+        }
     } catch (error) {
         current = null;
         return failed(call, error);

@@ -13,7 +13,7 @@ SIGNATURE = "Function signature invalid. Did you forget to export a 'main' funct
 TIMED_OUT = "Execution timed out."
 TOO_LARGE = b"Maximum request body size 20971520 exceeded"
 CANCEL_SECONDS = 0.1            # for a cancelled handler to clean up
-BLOCKED_SECONDS = 0.2           # after its timeout an async handler that blocks is interrupted
+BLOCKED_SECONDS = 0.2           # after its timeout, when an async handler that blocks is interrupted
 OURS = ("content-length", "transfer-encoding", "connection", "keep-alive", "trailer", "upgrade")
 PLAIN = b"content-type: text/plain; charset=utf-8\r\n"
 KNOWN_MOST = 256
@@ -314,53 +314,68 @@ class Loop:
         self.asyncio = asyncio
         self.channel = channel
         self.loop = asyncio.new_event_loop()
+        self.loop.set_task_factory(self.make_task)
         asyncio.set_event_loop(self.loop)
+        self.task = None                # the handler's
         self.expired = False
+        self.spawned = False            # the user's code made tasks of its own
 
-    def run(self, awaitable, seconds):
-        loop = self.loop
+    def make_task(self, loop, coroutine, **options):
+        self.spawned = True
+        return self.asyncio.Task(coroutine, loop=loop, **options)
+
+    def run(self, awaitable):
         self.expired = False
         self.channel.pause = None
-        task = loop.create_task(awaitable) if self.asyncio.iscoroutine(awaitable) else self.adopt(awaitable)
-        timer = loop.call_later(seconds, self.expire, task) if seconds else None
+        if not self.asyncio.iscoroutine(awaitable):
+            awaitable = self.adopt(awaitable)
+        self.task = self.asyncio.Task(awaitable, loop=self.loop)
         try:
-            result = loop.run_until_complete(task)
-            if self.expired:
-                raise TimedOut
-            return result
+            result = self.loop.run_until_complete(self.task)
         except (self.asyncio.CancelledError, RuntimeError):
             if self.expired:
-                raise TimedOut
+                raise TimedOut from None
             raise
         finally:
-            if timer is not None:
-                timer.cancel()
-            if self.asyncio.all_tasks(loop):
+            self.task = None
+            if self.spawned:
                 self.channel.pause = self.pause
+        if self.expired:
+            raise TimedOut
+        return result
 
-    def adopt(self, awaitable):
-        async def wait():
-            return await awaitable
-        return self.loop.create_task(wait())
+    async def adopt(self, awaitable):
+        return await awaitable
 
-    def expire(self, task):
+    def expire(self):
+        """Called by the timer's signal, anywhere: true if the code that runs must be interrupted."""
+        if self.task is None or self.task.done():
+            return False
+        if self.expired:
+            return self.asyncio.current_task(self.loop) is not None
         self.expired = True
-        task.cancel()
-        self.loop.call_later(CANCEL_SECONDS, self.loop.stop)        # a handler that ignores its cancellation
+        self.loop.call_soon_threadsafe(self.cancel, self.task)
+        return False
 
-    def is_idle(self):
-        """No task is being run right now."""
-        return self.asyncio.current_task(self.loop) is None
+    def cancel(self, task):
+        task.cancel()
+        self.loop.call_later(CANCEL_SECONDS, self.give_up, task)
+
+    def give_up(self, task):
+        if not task.done():
+            self.loop.stop()            # it ignores its cancellation
 
     def pause(self):
         """Lets tasks that outlived their request go on until there is something to read."""
+        self.spawned = bool(self.asyncio.all_tasks(self.loop))
+        if not self.spawned:
+            self.channel.pause = None
+            return
         self.loop.add_reader(3, self.loop.stop)
         try:
             self.loop.run_forever()
         finally:
             self.loop.remove_reader(3)
-        if not self.asyncio.all_tasks(self.loop):
-            self.channel.pause = None
 
 
 class Contract:
@@ -397,9 +412,8 @@ class Contract:
     current = None
 
     def interrupt(self, _signal, _frame):
-        if not self.limited or (self.loop is not None and self.loop.loop.is_running() and self.loop.is_idle()):
-            return
-        raise TimedOut
+        if self.limited and (self.loop is None or self.loop.task is None or self.loop.expire()):
+            raise TimedOut
 
     def too_large(self, call):
         self.channel.answer(call.id, 413, PLAIN, TOO_LARGE)
@@ -458,26 +472,22 @@ class Contract:
 
     def call_main(self, call):
         context = Context(call, self)
-        seconds = call.timeout / 1000
-        if not seconds:
-            output = self.main(context)
-            return self.finish(output, 0) if hasattr(output, "__await__") else output
+        if not call.timeout:
+            return self.finish(self.main(context))
         self.limited = True
-        self.set_timer(self.timer, seconds)
+        self.set_timer(self.timer, call.timeout / 1000, BLOCKED_SECONDS)
         try:
-            output = self.main(context)
-            if hasattr(output, "__await__"):
-                self.set_timer(self.timer, seconds + BLOCKED_SECONDS)
-                output = self.finish(output, seconds)
+            return self.finish(self.main(context))
         finally:
             self.limited = False
             self.set_timer(self.timer, 0)
-        return output
 
-    def finish(self, awaitable, seconds):
+    def finish(self, output):
+        if not hasattr(output, "__await__"):
+            return output
         if self.loop is None:
             self.loop = Loop(self.channel)
-        return self.loop.run(awaitable, seconds)
+        return self.loop.run(output)
 
     def normalise(self, call, output):
         if output is None:

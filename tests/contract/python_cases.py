@@ -1,0 +1,72 @@
+"""What only the python bootstrap promises."""
+
+import json
+import time
+
+from common_cases import Case
+
+
+class PythonCases(Case):
+    def test_what_is_printed_follows_everything_else(self):
+        notice = "Native logs detected. Use context.log() or context.error() for better experience."
+        answer = self.call("nativeLogs")
+        self.assertEqual(answer.logs, "first\nlast\n" + notice + "native\ncomplaint\n")
+        self.assertEqual(answer.error, b"")
+
+    def test_a_value_that_json_cannot_hold_raises(self):
+        answer = self.call("logCycle")
+        self.assertEqual(answer.status, 500)
+        self.assertIn("ValueError", answer.errors)
+
+    def test_relative_imports(self):
+        self.assertEqual(self.call("greeting").text, "from a relative import")
+
+    def test_wrong_values_log_a_traceback(self):
+        self.assertIn("Traceback", self.call("valueFromBody", body=b'"text"').errors)
+
+    def test_tracebacks_begin_in_the_users_code(self):
+        errors = self.call("errorTest").errors
+        self.assertIn("main.py", errors)
+        self.assertNotIn("functiond_v5", errors)
+
+    def test_blocking_code_is_interrupted(self):
+        start = time.monotonic()
+        answer = self.call("wait", body=b"3", timeout_ms=200)
+        self.assertEqual((answer.status, answer.errors), (500, "Execution timed out.\n"))
+        self.assertEqual(answer.logs, "Blocking start.\n")
+        answer = self.call("asyncBlocking", timeout_ms=200)
+        self.assertEqual((answer.status, answer.errors), (500, "Execution timed out.\n"))
+        self.assertLess(time.monotonic() - start, 2)
+
+    def test_a_handler_that_ignores_its_cancellation(self):
+        start = time.monotonic()
+        answer = self.call("stubborn", timeout_ms=200)
+        self.assertEqual((answer.status, answer.errors), (500, "Execution timed out.\n"))
+        self.assertLess(time.monotonic() - start, 2)
+        self.assertEqual(self.call("plaintextResponse").status, 200)
+
+    def test_tasks_go_on_between_requests(self):
+        self.assertEqual(self.call("background").text, "started")
+        time.sleep(0.3)
+        self.assertIn("BACKGROUND", json.loads(self.call("envVars").text)["names"])
+
+
+class PythonLoading(Case):
+    function = "broken"
+
+    def errors(self, entry):
+        worker = self.open(entrypoint=entry)
+        self.addCleanup(worker.close)
+        answer = worker.call(**self.request())
+        self.assertEqual(answer.status, 503)
+        return answer.errors
+
+    def test_an_exception_while_loading(self):
+        errors = self.errors("throws.py")
+        self.assertTrue(errors.startswith("Failed to load module: Traceback"), errors)
+        self.assertIn("ValueError: broken at load", errors)
+        self.assertIn("no_such_attribute", self.errors("attribute.py"))
+        self.assertEqual(self.errors("missing.py"), "Module not found: no_such_package\n")
+
+
+CASES = [PythonCases, PythonLoading]
