@@ -30,7 +30,8 @@ struct live_function {
     struct deployment deployment;   /* the active one; id "" if none */
     char **roles;                   /* execute, NULL-terminated */
     char **variables;               /* NAME=value of project and function variables, function wins; NULL-terminated */
-    struct pool *pool;              /* workers of the active deployment; owned by the pool room, NULL at first */
+    struct pool *pool;              /* its workers; the record only points there, NULL at first */
+    struct live_cache *cache;       /* the registry's own */
 };
 
 struct live_rule {
@@ -46,7 +47,14 @@ int registry_new(struct registry **ret_registry);
 void registry_free(struct registry *registry);
 int registry_load(struct registry *registry, struct db *db, struct error *err);     /* everything, at start */
 
-/* Any thread with a reader: reads what id now is (it may be gone). */
+/*
+ * Any thread with a reader: reads what id now is (it may be gone).
+ *   CHANGE_PROJECT            id is not used; a project that is gone takes its functions, keys and rules along
+ *   CHANGE_KEYS               all keys of the project; id is not used
+ *   CHANGE_FUNCTION           the function id with its active deployment and variables; gone: its rules go too
+ *   CHANGE_PROJECT_VARIABLES  all functions of the project; id is not used
+ *   CHANGE_RULES              the rule id; NULL: all rules of the project
+ */
 int registry_change_read(struct db *db, enum change_kind kind, const char *project_id, const char *id,
                          struct registry_change **ret_change, struct error *err);
 void registry_change_free(struct registry_change *change);
