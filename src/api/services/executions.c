@@ -294,6 +294,17 @@ static void async_written(void *context, const struct error *err)
     loop_post(creating->call->api->loop, async_committed, creating);
 }
 
+/* What the queue needs for saying who called, when the run begins; it makes fresh tokens from it.
+ */
+static void add_caller(const struct call *call, struct buffer *headers)
+{
+    header_block_add(headers, "x-appwrite-client-ip", call->client_ip, strlen(call->client_ip));
+    if (call->caller.kind != CALLER_USER)
+        return;
+    auto_free char *jwt = token_sign(call->api->signer, TOKEN_USER, &call->caller.user);
+    header_block_add(headers, "x-appwrite-user-jwt", jwt, strlen(jwt));
+}
+
 static void begin_async(struct call *call, const struct live_function *function,
                         struct buffer *headers, int64_t scheduled_at)
 {
@@ -313,7 +324,7 @@ static void begin_async(struct call *call, const struct live_function *function,
     e->status = xstrdup(scheduled_at ? "scheduled" : "waiting");
     e->request_method = xstrdup(in->method);
     e->request_path = xstrdup(in->path);
-    header_block_add(headers, "x-appwrite-client-ip", call->client_ip, strlen(call->client_ip));
+    add_caller(call, headers);
     e->request_headers = execute_kept_request_headers(headers->data, headers->size);
     e->input_headers = buffer_steal(headers, NULL);
     e->input_body = xmalloc(in->body.size + 1);
