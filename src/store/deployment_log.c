@@ -121,8 +121,8 @@ int store_deployment_log(struct db *db, const char *project_id, const char *id, 
                          size_t bytes, size_t limit_bytes, struct error *err)
 {
     auto_free char *clean = NULL;
-    size_t total;
-    int64_t seq;
+    size_t total = 0;
+    int64_t seq = 0;
 
     if (deployment_seq(db, project_id, id, &seq, err) < 0)
         return -1;
