@@ -192,6 +192,13 @@ int owned_delete(struct db *db, const char *project_id, const char *function_id,
 /* Removes some executions of deleted functions; *ret_more: there is more to remove. */
 int garbage_sweep(struct db *db, bool *ret_more, struct error *err);
 
+/* One at a time: ask again only after take_done was true. */
+struct checkpoint;
+int checkpoint_start(struct store *store, struct checkpoint **ret_checkpoint, struct error *err);
+void checkpoint_stop(struct checkpoint *checkpoint);
+void checkpoint_request(struct checkpoint *checkpoint);
+bool checkpoint_take_done(struct checkpoint *checkpoint);
+
 int writer_start(struct store *store, struct db *db, int64_t gather_us,
                  struct error *err); /* takes db */
 void writer_stop(

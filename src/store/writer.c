@@ -69,6 +69,8 @@ struct writer {
     bool stopping;
 
     atomic_size_t backlog;
+    struct checkpoint *checkpoint;
+    bool checkpointing; /* it has been asked */
     int wal_pages;      /* after the last commit; of the writer thread */
     int wal_copied;     /* of them are in the database file already */
     bool garbage_known; /* there may be executions of deleted functions */
@@ -243,18 +245,29 @@ static int wal_grown(void *context, sqlite3 *handle, const char *name, int pages
     return SQLITE_OK;
 }
 
-static void checkpoint_if_due(struct writer *writer, int pages)
+static void checkpoint_here(struct writer *writer)
 {
     int size, copied;
 
-    if (writer->wal_pages - writer->wal_copied < pages)
-        return;
     if (sqlite3_wal_checkpoint_v2(writer->db->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, &size,
                                   &copied) == SQLITE_OK &&
         copied >= 0)
         writer->wal_copied = copied;
     else
         writer->wal_copied = writer->wal_pages; /* try again when it has grown by as much */
+}
+
+/* The bulk is copied by the other thread; the rest, which came in meanwhile, here. */
+static void checkpoint_if_due(struct writer *writer)
+{
+    if (writer->checkpointing && checkpoint_take_done(writer->checkpoint)) {
+        writer->checkpointing = false;
+        checkpoint_here(writer);
+    } else if (!writer->checkpointing &&
+               writer->wal_pages - writer->wal_copied >= CHECKPOINT_PAGES) {
+        writer->checkpointing = true;
+        checkpoint_request(writer->checkpoint);
+    }
 }
 
 static int sweep(struct db *db, bool *ret_more, struct error *err)
@@ -272,7 +285,9 @@ static void work_when_idle(struct writer *writer)
 {
     struct error err;
 
-    checkpoint_if_due(writer, CHECKPOINT_IDLE_PAGES);
+    checkpoint_if_due(writer);
+    if (!writer->checkpointing && writer->wal_pages - writer->wal_copied >= CHECKPOINT_IDLE_PAGES)
+        checkpoint_here(writer);
     if (writer->garbage_known && sweep(writer->db, &writer->garbage_known, &err) < 0) {
         log_warning("executions of deleted functions stay for now: %s", err.message);
         writer->garbage_known = false; /* until the next group */
@@ -346,7 +361,7 @@ static void *writer_main(void *context)
         if (group.first) {
             group_run(writer, &group);
             writer->garbage_known = true;
-            checkpoint_if_due(writer, CHECKPOINT_PAGES);
+            checkpoint_if_due(writer);
         } else if (!due) {
             work_when_idle(writer);
         }
@@ -396,8 +411,14 @@ int writer_start(struct store *store, struct db *db, int64_t gather_us, struct e
     pthread_condattr_destroy(&attributes);
     sqlite3_wal_hook(db->handle, wal_grown, writer);
 
+    if (checkpoint_start(store, &writer->checkpoint, err) < 0) {
+        sqlite3_wal_hook(db->handle, NULL, NULL);
+        writer_free(writer);
+        return -1;
+    }
     result = thread_start(writer);
     if (result) {
+        checkpoint_stop(writer->checkpoint);
         sqlite3_wal_hook(db->handle, NULL, NULL);
         writer_free(writer);
         return fail(err, ERROR_INTERNAL, "the writer thread cannot start: %s", strerror(result));
@@ -418,6 +439,7 @@ void writer_stop(struct store *store)
     pthread_cond_signal(&writer->wake);
     pthread_join(writer->thread, NULL);
 
+    checkpoint_stop(writer->checkpoint);
     sqlite3_wal_checkpoint_v2(writer->db->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     db_close(writer->db);
     writer_free(writer);
