@@ -164,7 +164,7 @@ static bool find_v2(struct sandbox_private *inner, char *ret_reason, size_t reas
     auto_free char *available = read_file(base, "cgroup.controllers");
     if (available == NULL || !has_word(available, "memory", " \n") ||
         !has_word(available, "pids", " \n")) {
-        snprintf(ret_reason, reason_bytes, "v2: memory and pids are not delegated to %s",
+        snprintf(ret_reason, reason_bytes, "v2: memory and pids are not delegated to %.64s",
                  own[0] != '\0' ? own : "/");
         return false;
     }
@@ -172,7 +172,7 @@ static bool find_v2(struct sandbox_private *inner, char *ret_reason, size_t reas
         snprintf(aside, sizeof(aside), "%s/functiond-supervisor", base);
         if (errno != EBUSY || !make_directory(aside) ||
             write_file(aside, "cgroup.procs", "0") != 0 || enable_controllers(base) != 0) {
-            snprintf(ret_reason, reason_bytes, "v2: %s: %s", base, strerror(errno));
+            snprintf(ret_reason, reason_bytes, "v2: %.64s: %s", base, strerror(errno));
             return false;
         }
     }

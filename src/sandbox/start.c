@@ -20,11 +20,12 @@ enum { START_WAIT_MS = 10000 };
 
 pid_t start_clone(uint64_t flags, int cgroup_directory, int *ret_pidfd)
 {
+    const uint64_t group = cgroup_directory >= 0 ? (uint64_t)(unsigned)cgroup_directory : 0;
     struct clone_args arguments = {
         .flags = flags | CLONE_PIDFD | (cgroup_directory >= 0 ? CLONE_INTO_CGROUP : 0),
         .pidfd = (uintptr_t)ret_pidfd,
         .exit_signal = SIGCHLD,
-        .cgroup = cgroup_directory >= 0 ? (uint64_t)cgroup_directory : 0,
+        .cgroup = group,
     };
     pid_t pid = (pid_t)syscall(SYS_clone3, &arguments, sizeof(arguments));
     if (pid >= 0 || errno != ENOSYS || cgroup_directory >= 0) {
