@@ -1,7 +1,7 @@
 /*
  * The data directory: who owns it, who may pass through it, and the lock that makes one daemon its only user.
  *
- *     DIR            0700, 0711 where workers must pass (profile container)
+ *     DIR            0700, 0711 where workers with user ids of their own must pass (no profile full)
  *       lock         0600  held by the supervisor, or by a command that opens the store itself
  *       bootstrap    0755  the languages' bootstraps, written by the api
  *       builds       0711  one tree a deployment

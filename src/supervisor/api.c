@@ -81,6 +81,8 @@ __attribute__((noreturn)) static void api_exec(const struct supervisor *supervis
     signal(SIGPIPE, SIG_DFL);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
+    if (chdir("/") < 0)
+        _exit(126);
     setsid(); /* the terminal's Ctrl-C is for the supervisor, which tells us */
     syscall(SYS_close_range, 3 + API_FDS, ~0U, 4U /* CLOSE_RANGE_CLOEXEC */);
     if (geteuid() == 0 &&
@@ -134,6 +136,7 @@ static void api_ready(void *context, uint32_t events);
 
 static int api_fork(struct supervisor *supervisor, struct error *err)
 {
+    struct settings copy = *supervisor->settings; /* borrowed, but for the directory's full name */
     auto_buffer struct buffer lines = { 0 };
     auto_fd int settings = -1, theirs = -1;
     const int bytes = SOCKET_BYTES;
@@ -142,7 +145,8 @@ static int api_fork(struct supervisor *supervisor, struct error *err)
     pid_t pid;
 
     buffer_init(&lines, 1 << 20);
-    settings_write(supervisor->settings, &lines);
+    copy.data = supervisor->data.path;
+    settings_write(&copy, &lines);
     settings = fd_memfd("settings", lines.size > 0 ? lines.data : "", lines.size, err);
     if (settings < 0 || fd_socketpair(SOCK_SEQPACKET, pair, err) < 0)
         return -1;

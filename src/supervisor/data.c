@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -269,6 +270,9 @@ int data_become_owner(const struct data_directory *data, struct error *err)
         return fail_errno(err, "cannot become user id %u", data->owner);
     if (privilege_drop() < 0)
         return fail_errno(err, "cannot give up privileges");
+#ifdef __SANITIZE_ADDRESS__
+    prctl(PR_SET_DUMPABLE, 1); /* the leak checker traces its own process */
+#endif
     return 0;
 }
 

@@ -205,7 +205,7 @@ static int open_for_slots(struct supervisor *supervisor, struct error *err)
     int status = 0;
     pid_t pid;
 
-    if (supervisor->host.profile != SANDBOX_CONTAINER || supervisor->host.uid_count == 0)
+    if (supervisor->host.profile == SANDBOX_FULL || supervisor->host.uid_count == 0)
         return 0;
     if (fchmod(supervisor->data.fd, 0711) < 0)
         return fail_errno(err, "data directory %s", supervisor->data.path);
