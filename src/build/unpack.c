@@ -1,9 +1,11 @@
 /*
- * Unpacking a package: our own binary inside the sandbox, reading a foreign archive from standard input.
+ * Unpacking a package: our own binary inside the sandbox, reading a foreign archive from standard
+ * input.
  *
- * One bad entry fails the whole package and the sentence names it. The sandbox bounds what a bug in here or in libarchive
- * could reach; these rules bound what an honest-looking archive may do: no path or link leads out of the directory, only
- * files, directories and links exist, sizes are counted as they come and never believed.
+ * One bad entry fails the whole package and the sentence names it. The sandbox bounds what a bug in
+ * here or in libarchive could reach; these rules bound what an honest-looking archive may do: no
+ * path or link leads out of the directory, only files, directories and links exist, sizes are
+ * counted as they come and never believed.
  */
 #include "roles.h"
 
@@ -34,6 +36,7 @@ static const int64_t ratio_free_bytes = 64000000; /* below this a package may gr
 struct unpack {
     struct archive *in, *out;
     struct map files; /* regular files written so far: what a hard link may name */
+    struct map links; /* symbolic links: nothing may be written through one */
     int64_t most_bytes, most_entries, most_ratio;
     int64_t bytes, entries; /* logical bytes, holes included */
     char sentence[600];
@@ -137,6 +140,14 @@ static const char *without_dot(const char *path)
     return path;
 }
 
+static int check_parents(struct unpack *u, const char *entry)
+{
+    for (const char *slash = strchr(entry, '/'); slash; slash = strchr(slash + 1, '/'))
+        if (map_get_sized(&u->links, entry, (size_t)(slash - entry)))
+            return refuse(u, entry, "is written through a link.");
+    return 0;
+}
+
 static int check_growth(struct unpack *u, const char *entry, int64_t file_bytes)
 {
     if (file_bytes > file_most_bytes)
@@ -207,6 +218,7 @@ static int prepare(struct unpack *u, struct archive_entry *e, const char *path)
         archive_entry_set_perm(e, 0755);
         return 0;
     case AE_IFLNK:
+        map_set(&u->links, path, u);
         return check_link(u, path, archive_entry_symlink(e));
     default:
         return refuse(u, path, "is neither a file nor a folder nor a link.");
@@ -222,7 +234,7 @@ static int extract(struct unpack *u, struct archive_entry *e)
                       (long long)u->most_entries);
     if (path && (!*path || strcmp(path, ".") == 0))
         return archive_entry_filetype(e) == AE_IFDIR ? 0 : refuse(u, ".", "is not a folder.");
-    if (check_path(u, path) < 0 || prepare(u, e, path) < 0)
+    if (check_path(u, path) < 0 || check_parents(u, path) < 0 || prepare(u, e, path) < 0)
         return -1;
 
     char *name = xstrdup(path);
@@ -300,10 +312,12 @@ int build_unpack_role(int argc, char **argv)
         return 1;
     }
     map_init(&u.files);
+    map_init(&u.links);
     int result = unpack_all(&u);
     if (result < 0)
         printf("%s\n", u.sentence);
     map_release(&u.files);
+    map_release(&u.links);
     if (u.out)
         archive_write_free(u.out);
     if (u.in)
