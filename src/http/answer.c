@@ -80,11 +80,37 @@ static struct MHD_Response *new_response(const struct http_answer *answer)
     return MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
 }
 
-struct MHD_Response *answer_build(const struct http_answer *answer)
+static size_t head_bytes(const struct http_answer *answer)
 {
-    struct MHD_Response *response = new_response(answer);
+    size_t bytes = answer->header_block_size;
+    for (size_t i = 0; i < answer->header_count; i++)
+        bytes += strlen(answer->headers[i].name) + strlen(answer->headers[i].value) + 4;
+    return bytes;
+}
+
+static struct MHD_Response *too_large(const struct http_answer *answer)
+{
+    static const char text[] = "The headers of the answer are too large.\n";
+    const struct http_answer replacement = { .body_copy = text,
+                                             .body_copy_size = sizeof(text) - 1,
+                                             .file = -1 };
+    if (answer->body != NULL)
+        buffer_release(answer->body);
+    if (answer->file >= 0)
+        close(answer->file);
+    return new_response(&replacement);
+}
+
+struct MHD_Response *answer_build(const struct http_answer *answer, size_t room,
+                                  unsigned *ret_status)
+{
+    bool fits = head_bytes(answer) <= room;
+    struct MHD_Response *response = fits ? new_response(answer) : too_large(answer);
     if (response == NULL)
         abort(); /* out of memory, as xmalloc() */
+    *ret_status = fits && answer->status >= 200 && answer->status <= 999 ? answer->status : 500;
+    if (!fits)
+        return response;
     for (size_t i = 0; i < answer->header_count; i++)
         add_header(response, answer->headers[i].name, answer->headers[i].value);
     size_t position = 0;

@@ -19,10 +19,18 @@
 #include "server.h"
 
 enum {
-    PARK_MOST = 128,                     /* requests parked at once */
-    PARK_US = 2000,                      /* longest time parked */
-    CONNECTION_MEMORY_BYTES = 32 * 1024, /* request head and response head of one connection */
-    DISCARD_BYTES = 64 << 20,   /* of a refused body, read so that the client sees the answer */
+    PARK_MOST = 128, /* requests parked at once */
+    PARK_US = 2000,  /* longest time parked */
+    /*
+     * Request head and answer head of one connection share it, and MHD clears all of it after every
+     * request: 32 KiB cost 12 % of a request's time.
+     */
+    CONNECTION_MEMORY_BYTES = 20 * 1024,
+    ANSWER_SPARE_BYTES = 1024, /* of it, for what MHD writes into an answer's head itself */
+    DISCARD_BYTES = 64 << 20,  /* of a refused body, read so that the client sees the answer */
+    RUNS_TO_READ = 1,          /* how often MHD must run until it has read what is there */
+    RUNS_TO_SEND = 2, /* and sent the answer of a parked request, and noticed that all was sent */
+    RUNS_TO_WAKE = 3, /* and taken a suspended connection back */
     POOL_REQUESTS = 512,        /* request objects kept for reuse */
     POOL_BODY_BYTES = 16 * 1024 /* body memory a kept request object may hold on to */
 };
@@ -38,6 +46,12 @@ enum request_rest { REST_NONE, REST_PARKED, REST_SUSPENDED };
 
 struct http_request {
     struct http_server *server;
+    TAILQ_ENTRY(http_request) link; /* parked, suspended, ended or free */
+    struct http_header *headers;
+    size_t header_capacity;
+    struct buffer body;
+
+    /* From here on all is zero in a new request; what stands before is kept for the next. */
     struct MHD_Connection *connection;
     enum request_phase phase;
     enum request_rest rest;
@@ -57,12 +71,10 @@ struct http_request {
     char *query;      /* inside MHD's copy of the request line, or "" */
     char query_first; /* hidden from MHD until the head is complete */
     uint64_t content_length;
-    struct http_header *headers;
-    size_t header_count, header_capacity;
+    size_t header_count;
     char address[INET6_ADDRSTRLEN];
 
     size_t body_limit;
-    struct buffer body;
     size_t reserved; /* bytes of the server's body memory */
     size_t wanted;   /* bytes waited for, with wants_memory */
     uint64_t discarded;
@@ -72,7 +84,6 @@ struct http_request {
 
     void *user;
     int64_t parked_us;
-    TAILQ_ENTRY(http_request) link;        /* parked, suspended, ended or free */
     TAILQ_ENTRY(http_request) memory_link; /* the line for body memory */
 };
 
@@ -97,7 +108,7 @@ struct http_server {
     struct http_request
         *answering;  /* an end that comes inside http_answer() is put off to the turn's end */
     bool run_wanted; /* MHD has something to do in this turn */
-    bool run_twice;  /* a suspended connection was resumed: the first run only wakes it */
+    unsigned runs;   /* of MHD, the next time */
     bool in_hook;
     bool announced_in_hook; /* the hook called a handler: others' hooks may have run already */
     bool closing;
@@ -128,6 +139,12 @@ void body_leave_line(struct http_request *request);
 void body_release(struct http_request *request);
 
 /* answer.c */
-struct MHD_Response *answer_build(const struct http_answer *answer);
+
+/*
+ * Takes over the answer's body or file. Headers of more than room bytes would make MHD close the
+ * connection without a word: then it becomes a 500 that says so.
+ */
+struct MHD_Response *answer_build(const struct http_answer *answer, size_t room,
+                                  unsigned *ret_status);
 
 #endif

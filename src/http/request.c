@@ -39,17 +39,14 @@ static void recycle(struct http_request *request)
     struct http_server *server = request->server;
     if (request->body.capacity > POOL_BODY_BYTES)
         buffer_release(&request->body);
-    struct http_request fresh = { .server = server,
-                                  .headers = request->headers,
-                                  .header_capacity = request->header_capacity,
-                                  .body = request->body };
     if (server->free_count >= POOL_REQUESTS) {
         buffer_release(&request->body);
         free(request->headers);
         free(request);
         return;
     }
-    *request = fresh;
+    memset((char *)request + offsetof(struct http_request, connection), 0,
+           sizeof(*request) - offsetof(struct http_request, connection));
     buffer_reset(&request->body);
     TAILQ_INSERT_HEAD(&server->free, request, link);
     server->free_count++;
@@ -255,14 +252,24 @@ static enum MHD_Result complete(struct http_request *request)
     return MHD_YES;
 }
 
+/* What MHD has left for the answer's head: it keeps the request's head and an entry a header. */
+static size_t answer_room(const struct http_request *request)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+        request->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    size_t used = ANSWER_SPARE_BYTES + request->header_count * sizeof(struct http_request *) * 8;
+    if (info != NULL)
+        used += info->header_size;
+    return used < CONNECTION_MEMORY_BYTES ? CONNECTION_MEMORY_BYTES - used : 0;
+}
+
 void http_answer(struct http_request *request, const struct http_answer *answer)
 {
     struct http_server *server = request->server;
     if (request->answered)
         abort(); /* two answers: the second would be another request's */
     request->answered = true;
-    request->status = answer->status < 200 || answer->status > 999 ? 500 : answer->status;
-    request->response = answer_build(answer);
+    request->response = answer_build(answer, answer_room(request), &request->status);
     if (request->rest == REST_NONE)
         return; /* inside a callback, or its body is still coming */
     body_leave_line(request);

@@ -74,10 +74,13 @@ void server_wake(struct http_request *request)
 {
     if (request->rest == REST_NONE)
         return;
+    unsigned runs = RUNS_TO_SEND;
     if (request->rest == REST_SUSPENDED) {
         MHD_resume_connection(request->connection);
-        request->server->run_twice = true;
+        runs = RUNS_TO_WAKE;
     }
+    if (request->server->runs < runs)
+        request->server->runs = runs;
     request->server->run_wanted = true;
     server_forget(request);
 }
@@ -103,12 +106,11 @@ static void suspend_long_parked(struct http_server *server)
 
 static void run_daemon(struct http_server *server)
 {
+    unsigned runs = server->runs;
+    server->runs = RUNS_TO_READ;
     server->run_wanted = false;
-    if (server->run_twice) {
-        server->run_twice = false;
+    for (unsigned i = 0; i < runs; i++)
         MHD_run(server->daemon);
-    }
-    MHD_run(server->daemon);
 }
 
 static void on_ready(void *context, uint32_t events)
@@ -203,6 +205,7 @@ int http_server_new(const struct http_options *options, struct http_server **ret
     server->handlers = options->handlers;
     server->body_memory = options->body_memory;
     server->listen_fd = -1;
+    server->runs = RUNS_TO_READ;
     server->run_wanted = true; /* the first run puts the listening socket into MHD's epoll set */
     server->run_by_us = INT64_MAX;
     signal(SIGPIPE, SIG_IGN); /* sendfile() knows no MSG_NOSIGNAL */

@@ -7,6 +7,7 @@
  *   /file    answers 6 bytes of a file, from its 2nd byte on
  *   /stream  counts the body, refusing every first offer of a piece
  *   /refuse  answers 401 at the head
+ *   /wide    answers with more headers than fit
  *   /small   gathers at most 10 bytes
  */
 #include "echo_server.h"
@@ -89,6 +90,23 @@ static void answer_file(struct echo_server *echo, struct http_request *request)
                              .status = 206, .file = file, .file_offset = 2, .file_size = 6 });
 }
 
+static void answer_wide(struct http_request *request)
+{
+    struct buffer block;
+    struct buffer body;
+    buffer_init(&block, 64 << 10);
+    buffer_init(&body, 100);
+    buffer_add_text(&body, "body");
+    while (block.size < 20000)
+        buffer_add_text(&block, "x-wide: 0123456789012345678901234567890123456789\r\n");
+    http_answer(request, &(struct http_answer){ .status = 200,
+                                                .header_block = block.data,
+                                                .header_block_size = block.size,
+                                                .body = &body,
+                                                .file = -1 });
+    buffer_release(&block);
+}
+
 static enum http_body on_head(void *context, struct http_request *request, size_t *body_limit)
 {
     struct echo_server *echo = context;
@@ -144,6 +162,8 @@ static void on_complete(void *context, struct http_request *request)
         echo->held = request;
     } else if (text_equals(path, "/file")) {
         answer_file(echo, request);
+    } else if (text_equals(path, "/wide")) {
+        answer_wide(request);
     } else if (text_equals(path, "/stream")) {
         char text[32];
         snprintf(text, sizeof(text), "%zu", echo->body_bytes);

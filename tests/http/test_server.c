@@ -184,6 +184,14 @@ static void answer_headers_are_kept_apart(void **state)
     close(client);
 }
 
+static void headers_that_do_not_fit_become_an_error(void **state)
+{
+    int client = echo_connect(*state);
+    exchange(client, "GET /wide HTTP/1.1\r\nHost: h\r\n\r\n", " 500 ", "too large");
+    exchange(client, "GET /echo HTTP/1.1\r\nHost: h\r\n\r\n", " 200 ", "body:");
+    close(client);
+}
+
 static void a_file_is_answered_from_its_offset(void **state)
 {
     int client = echo_connect(*state);
@@ -388,6 +396,7 @@ int main(void)
         SERVED(a_refusal_keeps_the_connection),
         SERVED(head_has_the_length_and_no_body),
         SERVED(answer_headers_are_kept_apart),
+        SERVED(headers_that_do_not_fit_become_an_error),
         SERVED(a_file_is_answered_from_its_offset),
         SERVED(late_answers_of_many_connections_arrive),
         SERVED(a_client_that_resets_is_noticed_at_the_answer),
