@@ -15,17 +15,24 @@
 #define COLUMN(entity, field, kind_, flags_, attribute_) \
     { .name = #field, .kind = (kind_), .flags = (flags_), .attribute = (attribute_), \
       .offset = offsetof(struct entity, field) }
-#define TEXT(entity, field, flags_, attribute_)    COLUMN(entity, field, COLUMN_TEXT, flags_, attribute_)
-#define LIST(entity, field, flags_, attribute_)    COLUMN(entity, field, COLUMN_LIST, flags_, attribute_)
-#define INTEGER(entity, field, flags_, attribute_) COLUMN(entity, field, COLUMN_INTEGER, flags_, attribute_)
-#define BOOLEAN(entity, field, flags_, attribute_) COLUMN(entity, field, COLUMN_BOOLEAN, flags_, attribute_)
-#define DATE(entity, field, flags_, attribute_)    COLUMN(entity, field, COLUMN_DATE, flags_, attribute_)
-#define REAL(entity, field, flags_, attribute_)    COLUMN(entity, field, COLUMN_REAL, flags_, attribute_)
+#define TEXT(entity, field, flags_, attribute_) \
+    COLUMN(entity, field, COLUMN_TEXT, flags_, attribute_)
+#define LIST(entity, field, flags_, attribute_) \
+    COLUMN(entity, field, COLUMN_LIST, flags_, attribute_)
+#define INTEGER(entity, field, flags_, attribute_) \
+    COLUMN(entity, field, COLUMN_INTEGER, flags_, attribute_)
+#define BOOLEAN(entity, field, flags_, attribute_) \
+    COLUMN(entity, field, COLUMN_BOOLEAN, flags_, attribute_)
+#define DATE(entity, field, flags_, attribute_) \
+    COLUMN(entity, field, COLUMN_DATE, flags_, attribute_)
+#define REAL(entity, field, flags_, attribute_) \
+    COLUMN(entity, field, COLUMN_REAL, flags_, attribute_)
 #define COMPUTED(entity, field, kind_, expression_) \
     { .name = #field, .kind = (kind_), .flags = COLUMN_COMPUTED, .expression = (expression_), \
       .offset = offsetof(struct entity, field) }
 #define FILTER(expression_, kind_, attribute_) \
-    { .expression = (expression_), .kind = (kind_), .flags = COLUMN_FILTER, .attribute = (attribute_) }
+    { .expression = (expression_), .kind = (kind_), .flags = COLUMN_FILTER, \
+      .attribute = (attribute_) }
 
 #define DATES(entity) \
     DATE(entity, created_at, COLUMN_FIXED, "$createdAt"), \
@@ -93,7 +100,8 @@ static const struct column variable_columns[] = {
     BOOLEAN(variable, secret, 0, "secret"),
     /* after the columns that it is sealed with */
     TEXT(variable, value, COLUMN_SEALED, NULL),
-    FILTER("CASE t.function_id WHEN '' THEN 'project' ELSE 'function' END", COLUMN_TEXT, "resourceType"),
+    FILTER("CASE t.function_id WHEN '' THEN 'project' ELSE 'function' END", COLUMN_TEXT,
+           "resourceType"),
     DATES(variable),
 };
 
@@ -165,7 +173,8 @@ static const struct column rule_columns[] = {
     TEXT(rule, domain, 0, "domain"),
     TEXT(rule, type, 0, "type"),
     TEXT(rule, trigger, 0, "trigger"),
-    FILTER("CASE t.function_id WHEN '' THEN '' ELSE 'function' END", COLUMN_TEXT, "deploymentResourceType"),
+    FILTER("CASE t.function_id WHEN '' THEN '' ELSE 'function' END", COLUMN_TEXT,
+           "deploymentResourceType"),
     TEXT(rule, function_id, 0, "deploymentResourceId"),
     TEXT(rule, deployment_id, COLUMN_NULLABLE, "deploymentId"),
     TEXT(rule, branch, 0, "deploymentVcsProviderBranch"),
@@ -186,7 +195,8 @@ const struct entity entities[ENTITIES] = {
     [ENTITY_VARIABLE] = ENTITY(variable, "variables", "variables AS t", "Variable"),
     [ENTITY_DEPLOYMENT] = ENTITY(deployment, "deployments", "deployments AS t", "Deployment"),
     [ENTITY_EXECUTION] = ENTITY(execution, "executions",
-                                "executions AS t JOIN functions AS f ON f.seq = t.function_seq", "Execution"),
+                                "executions AS t JOIN functions AS f ON f.seq = t.function_seq",
+                                "Execution"),
     [ENTITY_RULE] = ENTITY(rule, "rules", "rules AS t", "Rule"),
 };
 /* clang-format on */

@@ -279,11 +279,14 @@ int entity_update(struct db *db, enum statement id, enum entity_type type, const
 }
 
 /* clang-format off */
-void project_release(struct project *project)          { entity_release(ENTITY_PROJECT, project); }
-void key_release(struct key *key)                      { entity_release(ENTITY_KEY, key); }
-void function_release(struct function *function)       { entity_release(ENTITY_FUNCTION, function); }
-void variable_release(struct variable *variable)       { entity_release(ENTITY_VARIABLE, variable); }
-void deployment_release(struct deployment *deployment) { entity_release(ENTITY_DEPLOYMENT, deployment); }
-void execution_release(struct execution *execution)    { entity_release(ENTITY_EXECUTION, execution); }
-void rule_release(struct rule *rule)                   { entity_release(ENTITY_RULE, rule); }
+#define RELEASE(name, type) \
+    void name##_release(struct name *name) { entity_release(type, name); }
+
+RELEASE(project, ENTITY_PROJECT)
+RELEASE(key, ENTITY_KEY)
+RELEASE(function, ENTITY_FUNCTION)
+RELEASE(variable, ENTITY_VARIABLE)
+RELEASE(deployment, ENTITY_DEPLOYMENT)
+RELEASE(execution, ENTITY_EXECUTION)
+RELEASE(rule, ENTITY_RULE)
 /* clang-format on */

@@ -112,7 +112,8 @@ static int add_where(const struct list *list, struct list_sql *sql, struct error
 }
 
 /* ---- cursor
- * ------------------------------------------------------------------------------------------------------
+ * -------------------------------------------------------------------------------------------------
+ * -----
  */
 
 static int cursor_value(struct list *list, sqlite3_stmt *statement, int index, struct error *err)

@@ -166,7 +166,8 @@ const struct column *list_column_at(enum list_entity entity, int index);
 enum entity_type list_entity_type(enum list_entity entity);
 
 /* ---- pieces
- * ------------------------------------------------------------------------------------------------------
+ * -------------------------------------------------------------------------------------------------
+ * -----
  */
 
 int migrate(struct db *db, const char *file, struct error *err);
