@@ -69,6 +69,8 @@ struct order {
     const char *argv[6];
 };
 
+static int channel_end = -1; /* ours, of the channel of the child started last */
+
 /* Returns the reading end of the child's output. */
 static int start(const struct order *order)
 {
@@ -108,7 +110,8 @@ static int start(const struct order *order)
     expect(fd_send_packet(MESSAGES, &message, sizeof(message), fds, count) == 0);
     fd_close(&fds[0]);
     fd_close(&output[1]);
-    fd_close(&channel[1]); /* our end stays open till we exit */
+    fd_close(&channel[1]);
+    channel_end = channel[0]; /* one that is forgotten stays open till we exit */
     buffer_release(&launch);
     return output[0];
 }
@@ -217,6 +220,69 @@ static void scenario_workers(const char *data)
     goodbye();
 }
 
+/* A spare gets its code while it runs, and sees no other tree. */
+static void scenario_spare(const char *data)
+{
+    struct message_hand_over over = { .type = MESSAGE_HAND_OVER,
+                                      .worker_id = 30,
+                                      .memory_mb = 128,
+                                      .cpus_milli = 500,
+                                      .tree = "one" };
+    const char *text;
+    char ready[6];
+    int output;
+
+    (void)data;
+    make_tree("one");
+    make_tree("two");
+    output = start(&(struct order){ .id = 30,
+                                    .kind = SANDBOX_SPARE,
+                                    .flags = START_HAS_CHANNEL,
+                                    .tree = "",
+                                    .argv = { "/bin/sh", "-c",
+                                              "ls {code}/one 2>/dev/null; echo ready; read go <&3; "
+                                              "cat {code}/one/out {code}/two/out 2>/dev/null" } });
+    receive(MESSAGE_STARTED);
+    expect(read(output, ready, 6) == 6 && memcmp(ready, "ready\n", 6) == 0);
+    expect(fd_send_packet(MESSAGES, &over, sizeof(over), NULL, 0) == 0);
+    expect(text_equals(receive(MESSAGE_HANDED_OVER).failed.error, ""));
+    expect(fd_send_packet(MESSAGES, &over, sizeof(over), NULL, 0) == 0);
+    expect(!text_equals(receive(MESSAGE_HANDED_OVER).failed.error, ""));
+    expect(fd_write_all(channel_end, "go\n", 3) == 0);
+    text = read_output(output);
+    if (!text_equals(text, "built\n"))
+        fprintf(stderr, "fake api: output <%s>\n", text);
+    expect(text_equals(text, "built\n"));
+    receive(MESSAGE_EXITED);
+    goodbye();
+}
+
+/* Memory and disk: each limit ends the worker with its own reason. */
+static void scenario_limits(const char *data)
+{
+    (void)data;
+    make_tree("one");
+    /* Each process is far below the limit, together they are far above. */
+    shell(40, "one",
+          "for i in 1 2 3 4 5 6 7 8 9 10; do "
+          "(x=$(head -c 25000000 /dev/zero | tr '\\0' x); sleep 100; echo ${#x}) & done; wait");
+    receive(MESSAGE_STARTED);
+    expect(receive(MESSAGE_EXITED).exited.reason == EXIT_MEMORY);
+    goodbye();
+}
+
+/* A directory outside /tmp of a profile with mounts is what fills up here. */
+static void scenario_disk(const char *data)
+{
+    (void)data;
+    make_tree("one");
+    shell(50, "one",
+          "i=0; while :; do i=$((i+1)); head -c 9000000 /dev/zero > {tmp}/$i || sleep 100; done");
+    receive(MESSAGE_STARTED);
+    expect(receive(MESSAGE_EXITED).exited.reason == EXIT_TMP);
+    goodbye();
+}
+
 /* The first api dies with a worker running; the second finds it gone. */
 static void scenario_restart(const char *data)
 {
@@ -307,6 +373,9 @@ static const struct scenario {
     void (*run)(const char *data);
 } scenarios[] = {
     { .name = "workers", .run = scenario_workers },
+    { .name = "spare", .run = scenario_spare },
+    { .name = "limits", .run = scenario_limits },
+    { .name = "disk", .run = scenario_disk },
     { .name = "restart", .run = scenario_restart },
     { .name = "malformed", .run = scenario_malformed },
     { .name = "cannot serve", .run = scenario_cannot_serve },
