@@ -1,5 +1,7 @@
-/* Deployments: their rows, and what the function's row repeats of them. Build logs are in
- * deployment_log.c. */
+/*
+ * Deployments: their rows, and what the function's row repeats of them. Build logs are in
+ * deployment_log.c.
+ */
 #include "clock.h"
 #include "store_private.h"
 #include "text.h"

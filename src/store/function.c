@@ -30,8 +30,10 @@ int store_function_update(struct db *db, const struct function *function, struct
                          ERROR_FUNCTION_NOT_FOUND, ERROR_FUNCTION_ALREADY_EXISTS, err);
 }
 
-/* Millions of executions would hold the writer for seconds: they become invisible now and go in
- * portions. */
+/*
+ * Millions of executions would hold the writer for seconds: they become invisible now and go in
+ * portions.
+ */
 int store_function_delete(struct db *db, const char *project_id, const char *id, struct error *err)
 {
     if (owned_delete(db, project_id, id, err) < 0)

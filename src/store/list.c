@@ -30,8 +30,10 @@ struct list {
     char *cursor_texts[KEYS_MAX];
 };
 
-/* What belongs to the list at all, and what the search parameter looks at (in front of it: the
- * parameter). */
+/*
+ * What belongs to the list at all, and what the search parameter looks at (in front of it: the
+ * parameter).
+ */
 static const struct scope {
     const char *search;
     bool by_function; /* has a function_id of its own */
@@ -176,8 +178,10 @@ static int cursor_find(struct list *list, struct error *err)
     return 0;
 }
 
-/* (a > ?) OR (a = ? AND b > ?) ...; with one key, the usual case, just that: SQLite then seeks to
- * it in the index. */
+/*
+ * (a > ?) OR (a = ? AND b > ?) ...; with one key, the usual case, just that: SQLite then seeks to
+ * it in the index.
+ */
 static void add_beyond_cursor(const struct list *list, struct list_sql *sql)
 {
     list_sql_add(sql, " AND (");
@@ -195,8 +199,7 @@ static void add_beyond_cursor(const struct list *list, struct list_sql *sql)
     list_sql_add(sql, ")");
 }
 
-/* ---- page and count
- * ---------------------------------------------------------------------------------------------- */
+/* ---- page and count -------------------------------------------------------------------------- */
 
 static bool is_backwards(const struct list *list)
 {

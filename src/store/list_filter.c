@@ -72,8 +72,10 @@ static void add_values(struct list_sql *sql, const struct filter *filter)
     list_sql_add(sql, ")");
 }
 
-/* The id of an execution tells its row: without this, each of the function's rows would be looked
- * at. */
+/*
+ * The id of an execution tells its row: without this, each of the function's rows would be looked
+ * at.
+ */
 static void add_rows_of_ids(struct list_sql *sql, const struct filter *filter)
 {
     list_sql_add(sql, "t.seq IN (");
@@ -125,8 +127,10 @@ static void add_search(struct list_sql *sql, const struct column *column,
 typedef void add_condition(struct list_sql *sql, const struct column *column,
                            const struct filter *filter);
 
-/* How many values a method needs at least, and who writes it. FILTER_AND and FILTER_OR have
- * children instead. */
+/*
+ * How many values a method needs at least, and who writes it. FILTER_AND and FILTER_OR have
+ * children instead.
+ */
 static const struct method {
     size_t values;
     add_condition *add;

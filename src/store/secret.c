@@ -64,8 +64,10 @@ void store_derive_key(const struct store *store, const char *purpose, unsigned c
                        store->secret, SECRET_BYTES);
 }
 
-/* What a value is bound to. Lower case: identifiers are compared without case. The key goes as it
- * is. */
+/*
+ * What a value is bound to. Lower case: identifiers are compared without case. The key goes as it
+ * is.
+ */
 static char *associated_data(const struct variable *variable, size_t *ret_bytes)
 {
     size_t project = strlen(variable->project_id), function = strlen(variable->function_id);

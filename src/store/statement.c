@@ -1,5 +1,7 @@
-/* Prepared statements of the registry: prepared on first use, kept for the connection's life, reset
- * on every path. */
+/*
+ * Prepared statements of the registry: prepared on first use, kept for the connection's life, reset
+ * on every path.
+ */
 #include <assert.h>
 #include <stdarg.h>
 #include <stdlib.h>

@@ -106,8 +106,10 @@ enum statement {
 
 enum statement_form { FORM_SQL, FORM_SELECT, FORM_INSERT, FORM_UPDATE };
 
-/* FORM_SQL: sql is all of it. Otherwise the columns of entity make the beginning (entity.c) and sql
- * goes behind it. */
+/*
+ * FORM_SQL: sql is all of it. Otherwise the columns of entity make the beginning (entity.c) and sql
+ * goes behind it.
+ */
 struct statement_row {
     enum statement_form form;
     int entity; /* enum entity_type */

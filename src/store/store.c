@@ -28,8 +28,10 @@ static void store_free(struct store *store)
     free(store);
 }
 
-/* A file of no bytes is what is left when a first start ended between creating it and the first
- * commit. */
+/*
+ * A file of no bytes is what is left when a first start ended between creating it and the first
+ * commit.
+ */
 static bool has_content(const char *file)
 {
     struct stat status;
@@ -76,8 +78,10 @@ void store_close(struct store *store)
     store_free(store);
 }
 
-/* VACUUM INTO creates the file with the process's umask: it is made first, so that nobody else may
- * read it. */
+/*
+ * VACUUM INTO creates the file with the process's umask: it is made first, so that nobody else may
+ * read it.
+ */
 static int backup_prepare(const char *target_file, struct error *err)
 {
     auto_fd int fd = open(target_file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);

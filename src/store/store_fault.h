@@ -4,8 +4,10 @@
 
 struct store;
 
-/* The n-th statement from now (1: the next one), on any connection of the store, fails once. BEGIN
- * and COMMIT count. */
+/*
+ * The n-th statement from now (1: the next one), on any connection of the store, fails once. BEGIN
+ * and COMMIT count.
+ */
 void store_fail_after(struct store *store, long statements);
 
 #endif

@@ -34,8 +34,7 @@ struct db {
     bool clock_held;     /* what runs now is more than one statement */
 };
 
-/* ---- connections: database.c
- * ------------------------------------------------------------------------------------- */
+/* ---- connections: database.c ----------------------------------------------------------------- */
 
 /* Errors carry the file's name. create makes the file (0600) if it is absent. */
 int db_open(struct store *store, bool create, struct db **ret_db, struct error *err);
@@ -45,8 +44,7 @@ int db_execute(struct db *db, const char *sql,
 int db_fail(struct db *db, struct error *err); /* the last error of the connection, returns -1 */
 void db_start_clock(struct db *db);            /* the limit of a read counts from here */
 
-/* ---- statements: statement.c
- * ------------------------------------------------------------------------------------- */
+/* ---- statements: statement.c ----------------------------------------------------------------- */
 
 /* Prepared on first use, kept; give it to auto_reset. NULL with err on failure. */
 sqlite3_stmt *statement_get(struct db *db, enum statement id, struct error *err);
@@ -59,8 +57,10 @@ void statement_finalize(sqlite3_stmt **statement);
 int statement_step(struct db *db, sqlite3_stmt *statement, struct error *err);
 /* A statement without rows. */
 int statement_run(struct db *db, sqlite3_stmt *statement, struct error *err);
-/* As statement_run; a unique key that exists already is this error (ERROR_INTERNAL: with SQLite's
- * own words). */
+/*
+ * As statement_run; a unique key that exists already is this error (ERROR_INTERNAL: with SQLite's
+ * own words).
+ */
 int statement_run_unique(struct db *db, sqlite3_stmt *statement, enum error_type taken,
                          struct error *err);
 
@@ -77,8 +77,7 @@ void bind_integer(sqlite3_stmt *statement, int index, int64_t value);
 void bind_blob(sqlite3_stmt *statement, int index, const void *bytes, size_t size);
 char *column_text(sqlite3_stmt *statement, int index); /* a copy; SQL null is "" */
 
-/* ---- columns: columns.c, entity.c
- * -------------------------------------------------------------------------------- */
+/* ---- columns: columns.c, entity.c ------------------------------------------------------------ */
 
 enum entity_type {
     ENTITY_PROJECT,
@@ -183,8 +182,10 @@ int deployment_read_logs(struct db *db, int64_t seq, struct deployment *deployme
                          struct error *err);
 int execution_read_logs(struct db *db, struct execution *execution, struct error *err);
 
-/* A finished execution; the fast path of the writer. 0 also when its function is gone: nobody could
- * read it. */
+/*
+ * A finished execution; the fast path of the writer. 0 also when its function is gone: nobody could
+ * read it.
+ */
 int execution_record(struct db *db, const struct execution *execution, struct error *err);
 
 /* Everything of one function, or with function_id NULL of a whole project; but not the row itself.

@@ -149,8 +149,10 @@ static int item_call(struct db *db, struct item *item, struct error *err)
     return 0;
 }
 
-/* One insert undoes itself when it fails; what is more than one statement needs a savepoint for
- * that. */
+/*
+ * One insert undoes itself when it fails; what is more than one statement needs a savepoint for
+ * that.
+ */
 static bool needs_savepoint(const struct item *item)
 {
     const struct execution *execution = &((const struct record *)(const void *)item)->execution;
@@ -232,8 +234,7 @@ static void group_run(struct writer *writer, struct queue *group)
         item_finish(writer, item);
 }
 
-/* ---- checkpoints and other work between groups
- * ------------------------------------------------------------------- */
+/* ---- checkpoints and other work between groups ----------------------------------------------- */
 
 static int wal_grown(void *context, sqlite3 *handle, const char *name, int pages)
 {
@@ -315,8 +316,10 @@ static bool is_group_due(const struct writer *writer, int64_t now_us)
            now_us >= writer->queue.first->queued_us + writer->gather_us;
 }
 
-/* With the mutex: sleeps until a group is due (true), or there is nothing to do for a while
- * (false). */
+/*
+ * With the mutex: sleeps until a group is due (true), or there is nothing to do for a while
+ * (false).
+ */
 static bool wait_for_group(struct writer *writer)
 {
     int64_t now_us = clock_monotonic_us(), idle_us = now_us + IDLE_US;
@@ -449,8 +452,7 @@ void writer_stop(struct store *store)
     store->writer = NULL;
 }
 
-/* ---- what others call
- * -------------------------------------------------------------------------------------------- */
+/* ---- what others call ------------------------------------------------------------------------ */
 
 static struct item *item_new(enum item_kind kind, store_written *done, void *context, bool urgent)
 {

@@ -6,9 +6,7 @@
 
 #include "mem.h"
 
-/* ---- statements
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- statements ------------------------------------------------------------------------------ */
 
 static int prepare_all(struct db *db, void *context, struct error *err)
 {
@@ -40,9 +38,7 @@ static void test_reader__cannot_write(void **state)
     assert_int_equal(err.type, ERROR_INTERNAL);
 }
 
-/* ---- functions
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- functions ------------------------------------------------------------------------------- */
 
 static int update_function(struct db *db, void *context, struct error *err)
 {
@@ -159,9 +155,7 @@ static void count_row(void *context, const void *entity)
     ++*(int *)context;
 }
 
-/* ---- variables
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- variables ------------------------------------------------------------------------------- */
 
 static int update_variable(struct db *db, void *context, struct error *err)
 {
@@ -254,9 +248,7 @@ static void test_variable__keys_are_unique_in_their_owner_alone(void **state)
     write_fails(fixture, update_variable, &again, ERROR_VARIABLE_NOT_FOUND);
 }
 
-/* ---- rules
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- rules ----------------------------------------------------------------------------------- */
 
 static int update_rule(struct db *db, void *context, struct error *err)
 {

@@ -1,5 +1,7 @@
-/* Lists: every filter method, order, cursors both ways, totals, search, and the plan SQLite makes
- * of the hot one. */
+/*
+ * Lists: every filter method, order, cursors both ways, totals, search, and the plan SQLite makes
+ * of the hot one.
+ */
 #include "fixture.h"
 
 #include <stdio.h>
@@ -7,111 +9,10 @@
 #include <string.h>
 
 #include "list_private.h"
+#include "listing.h"
 #include "mem.h"
 
-/* The ids of a page, space between them. */
-struct page {
-    enum list_entity entity;
-    struct buffer ids;
-};
-
-static void note_id(void *context, const void *entity)
-{
-    struct page *page = context;
-
-    if (page->ids.size)
-        buffer_add_char(&page->ids, ' ');
-    switch (page->entity) {
-    case LIST_FUNCTIONS:
-        buffer_add_text(&page->ids, ((const struct function *)entity)->id);
-        return;
-    case LIST_DEPLOYMENTS:
-        buffer_add_text(&page->ids, ((const struct deployment *)entity)->id);
-        return;
-    case LIST_EXECUTIONS:
-        buffer_addf(&page->ids, "%d", (int)(((const struct execution *)entity)->seq - FIRST_SEQ));
-        return;
-    case LIST_VARIABLES:
-        buffer_add_text(&page->ids, ((const struct variable *)entity)->id);
-        return;
-    case LIST_RULES:
-        buffer_add_text(&page->ids, ((const struct rule *)entity)->id);
-        return;
-    case LIST_ENTITIES:
-        return;
-    }
-}
-
-static int column_of(enum list_entity entity, const char *attribute)
-{
-    const struct list_column *columns = store_columns(entity);
-
-    for (int i = 0; columns[i].attribute; i++) {
-        if (strcmp(columns[i].attribute, attribute) == 0)
-            return i;
-    }
-    fail_msg("no attribute %s", attribute);
-    return -1;
-}
-
-static int64_t list_ids(struct fixture *fixture, enum list_entity entity, struct list_query query,
-                        const char *expected)
-{
-    struct page page = { .entity = entity };
-    struct error err = { 0 };
-    int64_t total = -1;
-
-    query.project_id = "demo";
-    query.limit = query.limit ? query.limit : 25;
-    query.count = true;
-    buffer_init(&page.ids, 1 << 20);
-    if (store_list(fixture->reader, entity, &query, note_id, &page, &total, &err) < 0)
-        fail_msg("%s", err.message);
-    assert_string_equal(page.ids.data ? page.ids.data : "", expected);
-    buffer_release(&page.ids);
-    return total;
-}
-
-static void list_fails(struct fixture *fixture, enum list_entity entity, struct list_query query,
-                       enum error_type type, const char *message)
-{
-    struct page page = { .entity = entity };
-    struct error err = { 0 };
-    int64_t total = -1;
-
-    query.project_id = "demo";
-    query.limit = 25;
-    buffer_init(&page.ids, 1 << 20);
-    assert_int_equal(store_list(fixture->reader, entity, &query, note_id, &page, &total, &err), -1);
-    buffer_release(&page.ids);
-    assert_string_equal(error_rows[err.type].name, error_rows[type].name);
-    if (message)
-        assert_string_equal(err.message, message);
-    assert_int_equal(total, -1);
-}
-
-/* Four functions: a..d, timeouts 10..40, names in an order of their own. */
-static void given_four(struct fixture *fixture)
-{
-    static const char *const names[] = { "pear", "Apple pie", "100%_sure", "banana" };
-    char id[2] = "a";
-
-    for (int i = 0; i < 4; i++) {
-        struct function function = a_function(id);
-        char *name = xstrdup(names[i]);
-
-        function.name = name;
-        function.timeout = 10 * (i + 1);
-        function.enabled = i % 2 == 0;
-        write_ok(fixture, insert_function, &function);
-        free(name);
-        id[0]++;
-    }
-}
-
-/* ---- filters
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- filters --------------------------------------------------------------------------------- */
 
 struct filter_case {
     enum filter_method method;
@@ -121,16 +22,10 @@ struct filter_case {
     const char *expected;
 };
 
-#define T(text_)                            \
-    {                                       \
-        .kind = VALUE_TEXT, .text = (text_) \
-    }
-#define I(integer_)                                  \
-    {                                                \
-        .kind = VALUE_INTEGER, .integer = (integer_) \
-    }
-
 /* clang-format off */
+#define T(text_) { .kind = VALUE_TEXT, .text = (text_) }
+#define I(integer_) { .kind = VALUE_INTEGER, .integer = (integer_) }
+
 static const struct filter_case filter_cases[] = {
     { FILTER_EQUAL, "$id", { T("A"), T("c") }, 2, "a c" },
     { FILTER_EQUAL, "name", { T("PEAR") }, 1, "a" },
@@ -244,8 +139,7 @@ static void test_filters__of_the_other_lists(void **state)
     list_ids(fixture, LIST_RULES, (struct list_query){ .filters = &null, .filter_count = 1 }, "r1");
 }
 
-/* ---- order and cursor
- * -------------------------------------------------------------------------------------------- */
+/* ---- order and cursor ------------------------------------------------------------------------ */
 
 static void test_order__by_name_disregards_case_and_breaks_ties_by_age(void **state)
 {
@@ -344,9 +238,7 @@ static void test_random__gives_every_row(void **state)
              (struct list_query){ .random = true, .filters = &filter, .filter_count = 1 }, "a");
 }
 
-/* ---- executions
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- executions ------------------------------------------------------------------------------ */
 
 static void test_executions__newest_first_pages(void **state)
 {
@@ -520,9 +412,7 @@ static void test_executions__pages_follow_the_index_and_never_sort(void **state)
     buffer_release(&plan);
 }
 
-/* ---- search
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- search ---------------------------------------------------------------------------------- */
 
 static void test_search__finds_beginnings_of_words(void **state)
 {
@@ -559,9 +449,7 @@ static void test_search__of_the_other_lists(void **state)
     list_ids(fixture, LIST_RULES, (struct list_query){ .search = "exam" }, "r1");
 }
 
-/* ---- columns
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- columns --------------------------------------------------------------------------------- */
 
 static void test_columns__every_attribute_filters_and_orders(void **state)
 {

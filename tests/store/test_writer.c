@@ -1,5 +1,7 @@
-/* The writer thread: groups, failures inside them, order, faults and disk full, and many threads at
- * once. */
+/*
+ * The writer thread: groups, failures inside them, order, faults and disk full, and many threads at
+ * once.
+ */
 #include "fixture.h"
 
 #include <pthread.h>
@@ -12,9 +14,7 @@
 #include "mem.h"
 #include "store_fault.h"
 
-/* ---- a group
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- a group --------------------------------------------------------------------------------- */
 
 /* Holds the writer inside a group, so that what is submitted meanwhile is one group for certain. */
 struct gate {
@@ -225,9 +225,7 @@ static void test_done__comes_after_the_commit(void **state)
     sem_destroy(&witness.asked);
 }
 
-/* ---- faults
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- faults ---------------------------------------------------------------------------------- */
 
 static int insert_two(struct db *db, void *context, struct error *err)
 {
@@ -305,9 +303,7 @@ static void test_disk_full__is_an_error_and_not_the_end(void **state)
     assert_int_equal(number_of(fixture, "SELECT count(*) FROM variables"), written + 1);
 }
 
-/* ---- many threads
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- many threads ---------------------------------------------------------------------------- */
 
 enum { THREADS = 4, ROUNDS = 50 };
 
