@@ -2,6 +2,7 @@
 #include "launch.h"
 
 #include <libgen.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,7 +35,8 @@ void launch_write(struct buffer *ret_launch, const char *const *argv, const char
     add_list(ret_launch, envp);
 }
 
-/* {interpreter} and {interpreter_directory} in a recipe's text; the supervisor fills in the rest. */
+/* {interpreter} and {interpreter_directory} in a recipe's text; the supervisor fills in the rest.
+ */
 static char *fill_in(const char *text, const struct interpreter *interpreter)
 {
     static const char whole[] = "{interpreter}", folder[] = "{interpreter_directory}";
@@ -57,23 +59,39 @@ static char *fill_in(const char *text, const struct interpreter *interpreter)
     return buffer_steal(&out, NULL);
 }
 
+static bool is_given(const char *const *environment, const char *line)
+{
+    const size_t name = strcspn(line, "=") + 1;
+
+    for (; *environment; environment++)
+        if (strncmp(*environment, line, name) == 0)
+            return true;
+    return false;
+}
+
 void launch_build(struct buffer *ret_launch, const struct interpreter *interpreter,
                   const char *commands, const char *const *environment)
 {
+    static const char *const base[] = { "PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8" };
     const struct runtime_family *family = interpreter->family;
-    const size_t given = count_list(environment), own = count_list(family->build_environment);
     auto_free char *prelude = fill_in(family->build_prelude, interpreter);
     auto_free char *script = xasprintf("set -e\ncd \"$1\"\n%s\n%s\n", prelude, commands);
-    char **all = xcalloc(given + own + 1, sizeof *all);
+    const size_t most = COUNT(base) + count_list(environment) +
+                        count_list(family->build_environment);
+    char **all = xcalloc(most + 1, sizeof *all);
+    size_t count = 0;
 
-    for (size_t i = 0; i < given; i++)
-        all[i] = xstrdup(environment[i]);
-    for (size_t i = 0; i < own; i++)
-        all[given + i] = fill_in(family->build_environment[i], interpreter);
+    for (size_t i = 0; i < COUNT(base); i++)
+        if (!is_given(environment, base[i]))
+            all[count++] = xstrdup(base[i]);
+    for (; *environment; environment++)
+        all[count++] = xstrdup(*environment);
+    for (const char *const *line = family->build_environment; *line; line++)
+        all[count++] = fill_in(*line, interpreter);
     launch_write(ret_launch,
                  (const char *const[]){ "/bin/bash", "-c", script, "build", "{code}", NULL },
                  (const char *const *)all);
-    for (size_t i = 0; i < given + own; i++)
+    for (size_t i = 0; i < count; i++)
         free(all[i]);
     free(all);
 }
