@@ -36,7 +36,7 @@ static const char *duration(void)
     return text;
 }
 
-static size_t sleepers(const char *sleep_for)
+static size_t look_for_sleepers(const char *sleep_for, bool end_them)
 {
     const struct process_table *table = processes_read(box.host.inner, 0);
     size_t count = 0;
@@ -49,9 +49,17 @@ static size_t sleepers(const char *sleep_for)
         if (fd_read_file(AT_FDCWD, path, 4096, &line, &bytes, &ignored) == 0 && bytes > 6 &&
             memcmp(line, "sleep", 6) == 0 && strcmp(line + 6, sleep_for) == 0) {
             count++;
+            if (end_them) {
+                kill(table->rows[i].pid, SIGKILL);
+            }
         }
     }
     return count;
+}
+
+static size_t sleepers(const char *sleep_for)
+{
+    return look_for_sleepers(sleep_for, false);
 }
 
 static void start_hiding(uint32_t slot, const char *sleep_for, struct sandbox_child *ret_child)

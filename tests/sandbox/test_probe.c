@@ -1,0 +1,235 @@
+/* What a host is found to be, who holds which user ids, and what is said about it. */
+#include "box.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "fd.h"
+#include "mem.h"
+
+static struct sandbox_options options_of(const char *data)
+{
+    return (struct sandbox_options){ .profile = sandbox_profile_name(box.profile),
+                                     .profile_minimum = "none",
+                                     .limits_minimum = "watch",
+                                     .uid_range = "",
+                                     .data_directory = data };
+}
+
+static void make_data(char *path, size_t bytes)
+{
+    char run[200];
+    struct error err;
+    snprintf(path, bytes, "/tmp/sandbox-test-%d-probe", getpid());
+    snprintf(run, sizeof(run), "%s/run", path);
+    assert_int_equal(fd_mkdir(AT_FDCWD, path, 0711, &err), 0);
+    assert_int_equal(fd_mkdir(AT_FDCWD, run, 0700, &err), 0);
+}
+
+static void test_probe__two_daemons_take_different_ids(void **state)
+{
+    (void)state;
+    char data[160];
+    struct error err;
+    struct sandbox_host other;
+    if (box.host.uid_count == 0) {
+        box_skip("no slots here");
+    }
+    make_data(data, sizeof(data));
+    struct sandbox_options options = options_of(data);
+
+    assert_int_equal(sandbox_probe(&options, &other, &err), 0);
+
+    assert_true(other.uid_first >= box.host.uid_first + box.host.uid_count ||
+                other.uid_first + other.uid_count <= box.host.uid_first);
+    sandbox_release(&other);
+    fd_remove_tree(AT_FDCWD, data, &err);
+}
+
+static void test_probe__keeps_its_ids_over_a_restart(void **state)
+{
+    (void)state;
+    char data[160];
+    struct error err;
+    struct sandbox_host first, second;
+    if (box.host.uid_count == 0) {
+        box_skip("no slots here");
+    }
+    make_data(data, sizeof(data));
+    struct sandbox_options options = options_of(data);
+    assert_int_equal(sandbox_probe(&options, &first, &err), 0);
+    uint32_t before = first.uid_first;
+    sandbox_release(&first);
+
+    assert_int_equal(sandbox_probe(&options, &second, &err), 0);
+
+    assert_int_equal(second.uid_first, before);
+    sandbox_release(&second);
+    fd_remove_tree(AT_FDCWD, data, &err);
+}
+
+static void test_probe__refuses_ids_that_belong_to_others(void **state)
+{
+    (void)state;
+    static const char *const ranges[] = { "0-100", "1-100",  "61000-62000",          "50-40",
+                                          "x",     "65000-", "4294967290-4294967295" };
+    char data[160];
+    struct error err;
+    struct sandbox_host host;
+    make_data(data, sizeof(data));
+    for (size_t i = 0; i < COUNT(ranges); i++) {
+        struct sandbox_options options = options_of(data);
+        options.uid_range = ranges[i];
+        assert_int_equal(sandbox_probe(&options, &host, &err), -1);
+        assert_non_null(strstr(err.message, "uid_range"));
+    }
+    fd_remove_tree(AT_FDCWD, data, &err);
+}
+
+static void test_probe__says_what_is_missing_below_the_minimum(void **state)
+{
+    (void)state;
+    char data[160];
+    struct error err;
+    struct sandbox_host host;
+    if (box.profile == SANDBOX_FULL) {
+        box_skip("nothing is stronger");
+    }
+    make_data(data, sizeof(data));
+    struct sandbox_options options = options_of(data);
+    options.profile_minimum = "full";
+    assert_int_equal(sandbox_probe(&options, &host, &err), -1);
+    assert_non_null(strstr(err.message, "full is required"));
+    fd_remove_tree(AT_FDCWD, data, &err);
+}
+
+static void test_probe__says_when_limits_are_too_weak(void **state)
+{
+    (void)state;
+    char data[160];
+    struct error err;
+    struct sandbox_host host;
+    if (box.host.limits != LIMITS_WATCH) {
+        box_skip("cgroups are available");
+    }
+    make_data(data, sizeof(data));
+    struct sandbox_options options = options_of(data);
+    options.limits_minimum = "cgroup";
+    assert_int_equal(sandbox_probe(&options, &host, &err), -1);
+    assert_non_null(strstr(err.message, "cgroup is required"));
+    fd_remove_tree(AT_FDCWD, data, &err);
+}
+
+static void test_probe__refuses_an_unknown_profile(void **state)
+{
+    (void)state;
+    char data[160];
+    struct error err;
+    struct sandbox_host host;
+    make_data(data, sizeof(data));
+    struct sandbox_options options = options_of(data);
+    options.profile = "fortress";
+    assert_int_equal(sandbox_probe(&options, &host, &err), -1);
+    assert_non_null(strstr(err.message, "fortress"));
+    fd_remove_tree(AT_FDCWD, data, &err);
+}
+
+static void test_report__is_one_line_and_valid_json(void **state)
+{
+    (void)state;
+    auto_buffer struct buffer line = { 0 }, json = { 0 };
+    buffer_init(&line, 4096);
+    buffer_init(&json, 16384);
+
+    sandbox_report_line(&box.host, &line);
+    sandbox_report_json(&box.host, &json);
+
+    assert_null(strchr(line.data, '\n'));
+    assert_memory_equal(line.data, "sandbox ", 8);
+    assert_non_null(strstr(line.data, "limits "));
+    assert_non_null(strstr(json.data, "\"layers\":["));
+    assert_int_equal(json.data[json.size - 1], '}');
+}
+
+static void test_protect__a_changed_api_is_accepted(void **state)
+{
+    (void)state;
+    sandbox_protect(&box.host, getpid());
+    sandbox_protect(&box.host, getppid());
+    struct box_result result = box_shell("exit 3");
+    assert_int_equal(result.end.status, 3);
+}
+
+struct victim {
+    pid_t pid;
+};
+
+static int signal_victim(void *context, char *ret_detail, size_t detail_bytes)
+{
+    const struct victim *victim = context;
+    int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    bool worked = kill(victim->pid, 0) == 0 || kill(-1, 0) == 0 ||
+                  fcntl(fd, F_SETOWN, victim->pid) == 0 || fcntl(fd, F_SETOWN, -victim->pid) == 0;
+    snprintf(ret_detail, detail_bytes, "a signal to the daemon");
+    errno = 0;
+    return worked ? -1 : 0;
+}
+
+/* As on a kernel without scopes: the filter alone must keep the daemon safe. */
+static void test_protect__the_filter_alone_refuses_signals_to_the_daemon(void **state)
+{
+    (void)state;
+    struct error err = { 0 };
+    struct victim victim = { .pid = getpid() };
+    if (box.profile != SANDBOX_BASIC || box.host.uid_count != 0) {
+        box_skip("only where children share the daemon's user");
+    }
+    int abi = box.host.landlock_abi;
+    box.host.landlock_abi = 2;
+    box.host.inner->refuse_signals = true;
+    sandbox_protect(&box.host, getppid());
+
+    int result = box_inside(signal_victim, &victim, NETWORK_NONE, 0, &err);
+
+    box.host.landlock_abi = abi;
+    if (result != 0) {
+        fail_msg("%s", err.message);
+    }
+}
+
+/* Older kernels know less; what is left must still apply. */
+static void test_landlock__every_older_interface_applies(void **state)
+{
+    (void)state;
+    int abi = box.host.landlock_abi;
+    for (int older = 1; older <= abi; older++) {
+        box.host.landlock_abi = older;
+        struct box_result result = box_shell("cat /etc/shadow 2>/dev/null; exit 5");
+        assert_int_equal(result.end.status, 5);
+        assert_string_equal(result.output, "");
+    }
+    box.host.landlock_abi = abi;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_probe__two_daemons_take_different_ids),
+        cmocka_unit_test(test_probe__keeps_its_ids_over_a_restart),
+        cmocka_unit_test(test_probe__refuses_ids_that_belong_to_others),
+        cmocka_unit_test(test_probe__says_what_is_missing_below_the_minimum),
+        cmocka_unit_test(test_probe__says_when_limits_are_too_weak),
+        cmocka_unit_test(test_probe__refuses_an_unknown_profile),
+        cmocka_unit_test(test_report__is_one_line_and_valid_json),
+        cmocka_unit_test(test_protect__a_changed_api_is_accepted),
+        cmocka_unit_test(test_protect__the_filter_alone_refuses_signals_to_the_daemon),
+        cmocka_unit_test(test_landlock__every_older_interface_applies),
+    };
+    return box_run_all("probe", tests, COUNT(tests));
+}
