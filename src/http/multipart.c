@@ -225,24 +225,29 @@ static char *extended_file_name(const struct header_line *line)
     return text;
 }
 
+static bool is_header(const struct header_line *line, const char *name)
+{
+    return line->name_bytes == strlen(name) && strncasecmp(line->name, name, line->name_bytes) == 0;
+}
+
 static int begin_part(struct multipart *multipart, struct error *err)
 {
     const struct buffer *head = &multipart->head;
     struct header_line line;
     size_t position = 0;
     bool bad = false;
+    bool has_disposition = false;
     auto_free char *name = NULL;
     auto_free char *file_name = NULL;
     auto_free char *content_type = NULL;
     while (header_block_next(head->data, head->size, &position, &line, &bad)) {
-        if (line.name_bytes == 19 && strncasecmp(line.name, "content-disposition", 19) == 0 &&
-            name == NULL) {
+        if (is_header(&line, "content-disposition") && !has_disposition) {
+            has_disposition = true;
             name = parameter_find(line.value, line.value_bytes, "name");
             file_name = extended_file_name(&line);
             if (file_name == NULL)
                 file_name = parameter_find(line.value, line.value_bytes, "filename");
-        } else if (line.name_bytes == 12 && strncasecmp(line.name, "content-type", 12) == 0 &&
-                   content_type == NULL) {
+        } else if (is_header(&line, "content-type") && content_type == NULL) {
             content_type = xstrndup(line.value, line.value_bytes);
         }
     }
