@@ -1,0 +1,114 @@
+/* Removes what nobody comes back for. */
+#include "sweep.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "log.h"
+#include "mem.h"
+#include "package.h"
+#include "text.h"
+
+static const int64_t period_us = 900000000;
+
+struct sweep {
+    struct api *api;
+    struct loop_timer timer;
+    int64_t oldest_us;        /* of the run that is under way */
+    struct deployment *stale; /* ids only */
+    size_t count;
+};
+
+void sweep_leftovers(const char *data_directory)
+{
+    auto_free char *path = xasprintf("%s/uploads", data_directory);
+    DIR *directory = opendir(path);
+
+    if (!directory)
+        return;
+    for (struct dirent *entry; (entry = readdir(directory));)
+        if (text_starts(entry->d_name, "part-") || strchr(entry->d_name, '.'))
+            unlinkat(dirfd(directory), entry->d_name, 0); /* "." and ".." are no files: refused */
+    closedir(directory);
+}
+
+static void keep_stale(void *context, const void *entity)
+{
+    struct sweep *sweep = context;
+    const struct deployment *row = entity;
+
+    if (*row->source_hash || row->updated_at >= sweep->oldest_us)
+        return;
+    sweep->stale = xrealloc(sweep->stale, (sweep->count + 1) * sizeof *sweep->stale);
+    sweep->stale[sweep->count++] = (struct deployment){
+        .project_id = xstrdup(row->project_id),
+        .function_id = xstrdup(row->function_id),
+        .id = xstrdup(row->id),
+    };
+}
+
+/* Looks again inside the writer: a piece may have come meanwhile. */
+static int delete_stale(struct db *db, void *context, struct error *err)
+{
+    const struct deployment *stale = context;
+    auto_deployment struct deployment row = { 0 };
+
+    if (store_deployment_get(db, stale->project_id, stale->function_id, stale->id, false, &row,
+                             err) < 0)
+        return -1;
+    if (*row.source_hash || row.updated_at > clock_realtime_us() - period_us)
+        return fail(err, ERROR_BUILD_NOT_READY, NULL);
+    return store_deployment_delete(db, row.project_id, row.function_id, row.id, err);
+}
+
+static void sweep_run(void *context, void *lane_state)
+{
+    struct sweep *sweep = context;
+    struct api *api = sweep->api;
+    struct error err;
+
+    if (store_deployment_each(lane_state, "waiting", keep_stale, sweep, &err) < 0)
+        log_warning("unfinished uploads were not looked through: %s", err.message);
+    for (size_t i = 0; i < sweep->count; i++) {
+        struct deployment *stale = &sweep->stale[i];
+        if (store_write_wait(api->store, delete_stale, stale, &err) == 0) {
+            upload_remove(api->settings->data, stale->id);
+            log_info("deployment %s: its upload was never finished; removed", stale->id);
+        }
+        deployment_release(stale);
+    }
+    sweep->count = 0;
+}
+
+static void sweep_due(void *context)
+{
+    struct sweep *sweep = context;
+    struct loop *loop = sweep->api->loop;
+
+    sweep->oldest_us = loop_realtime_us(loop) - sweep->api->settings->upload_hours * 3600000000;
+    if (lanes_add(sweep->api->lanes, sweep_run, sweep) < 0)
+        log_warning("unfinished uploads were not looked through: the lanes are full");
+    loop_timer_arm(loop, &sweep->timer, loop_now_us(loop) + period_us, sweep_due, sweep);
+}
+
+struct sweep *sweep_new(struct api *api)
+{
+    struct sweep *sweep = xcalloc(1, sizeof *sweep);
+
+    sweep->api = api;
+    loop_timer_arm(api->loop, &sweep->timer, loop_now_us(api->loop) + 1000000, sweep_due, sweep);
+    return sweep;
+}
+
+void sweep_free(struct sweep *sweep)
+{
+    if (!sweep)
+        return;
+    loop_timer_cancel(sweep->api->loop, &sweep->timer);
+    free(sweep->stale);
+    free(sweep);
+}
