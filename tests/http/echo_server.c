@@ -268,6 +268,19 @@ void echo_release(struct echo_server *echo)
     loop_post(echo->loop, release_held, echo);
 }
 
+static void stop_accepting(void *context)
+{
+    struct echo_server *echo = context;
+    http_server_stop_accepting(echo->server);
+    atomic_store(&echo->stopped, 1);
+}
+
+void echo_stop_accepting(struct echo_server *echo)
+{
+    loop_post(echo->loop, stop_accepting, echo);
+    echo_wait(&echo->stopped, 1);
+}
+
 void echo_wait(const atomic_int *counter, int least)
 {
     struct timespec pause = { .tv_nsec = 1000000 };

@@ -17,11 +17,12 @@ struct echo_server {
     size_t body_bytes;         /* of the stream under way */
     bool refused_once;
     char *file; /* path of what /file answers */
-    atomic_int heads, completes, ended, left, refused, too_large;
+    atomic_int stopped, heads, completes, ended, left, refused, too_large;
 };
 
 struct echo_server *echo_start(size_t body_memory, unsigned idle_seconds);
 void echo_stop(struct echo_server *echo);
+void echo_stop_accepting(struct echo_server *echo);   /* done when it returns */
 void echo_release(struct echo_server *echo);          /* answers /hold */
 void echo_wait(const atomic_int *counter, int least); /* fails the test after 5 s */
 

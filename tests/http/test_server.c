@@ -251,6 +251,20 @@ static void open_requests_end_with_the_server(void **state)
     close(echo_connect(echo));
 }
 
+static void open_connections_go_on_when_no_more_are_accepted(void **state)
+{
+    struct echo_server *echo = *state;
+    int client = echo_connect(echo);
+    exchange(client, "GET /echo HTTP/1.1\r\nHost: h\r\n\r\n", " 200 ", "body:");
+    echo_stop_accepting(echo);
+    int late = echo_connect(echo); /* the socket is still there, and the caller's */
+    echo_send(late, "GET /echo HTTP/1.1\r\nHost: h\r\n\r\n");
+    exchange(client, "GET /late HTTP/1.1\r\nHost: h\r\n\r\n", " 200 ", "body:");
+    assert_int_equal(echo->heads, 2);
+    close(client);
+    close(late);
+}
+
 static char *letters(size_t bytes)
 {
     char *text = xmalloc(bytes + 1);
@@ -402,6 +416,7 @@ int main(void)
         SERVED(a_client_that_resets_is_noticed_at_the_answer),
         SERVED(a_client_that_leaves_during_its_body_ends_the_request),
         SERVED(open_requests_end_with_the_server),
+        SERVED(open_connections_go_on_when_no_more_are_accepted),
         SERVED(too_large_bodies_are_answered),
         SERVED(a_stream_that_is_refused_comes_again),
         SERVED(a_large_body_comes_back_whole),
