@@ -1,15 +1,195 @@
 /*
- * Addresses functions shall not reach, by user id, where the host has nftables and we are root.
- * What cannot be shut is a line of the report.
+ * Addresses that children shall not reach: loopback but for the API, link-local (where clouds
+ * answer with credentials) and private ranges. One table of ours for the packet filter, by user id,
+ * where we are root, children have ids of their own and nft is installed. Whether it works is tried
+ * like everything else; what stays open is said in the report.
  */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "buffer.h"
+#include "fd.h"
+#include "mem.h"
 #include "sandbox_private.h"
+
+enum { SCRIPT_BYTES = 16 * 1024, RESOLVERS_MAX = 8, RESOLVER_FILE = 64 * 1024 };
+
+static const char *const programs[] = { "/usr/sbin/nft", "/sbin/nft", "/usr/bin/nft",
+                                        "/usr/local/sbin/nft" };
+
+static const char private_v4[] =
+    "0.0.0.0/8, 10.0.0.0/8, 100.64.0.0/10, 127.0.0.0/8, 169.254.0.0/16, 172.16.0.0/12, "
+    "192.168.0.0/16";
+static const char private_v6[] = "::1, ::ffff:0:0/96, fc00::/7, fe80::/10";
+
+static const char *find_program(void)
+{
+    for (size_t i = 0; i < COUNT(programs); i++) {
+        if (access(programs[i], X_OK) == 0) {
+            return programs[i];
+        }
+    }
+    return NULL;
+}
+
+static int run_program(const char *program, const struct buffer *script)
+{
+    auto_fd int read_end = -1;
+    auto_fd int write_end = -1;
+    struct error ignored;
+    if (fd_pipe(&read_end, &write_end, &ignored) != 0) {
+        return -1;
+    }
+    pid_t pid = fork();
+    if (pid == 0) {
+        char *argv[] = { (char *)(uintptr_t) "nft", (char *)(uintptr_t) "-f",
+                         (char *)(uintptr_t) "-", NULL };
+        char *envp[] = { (char *)(uintptr_t) "PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL };
+        int null = open("/dev/null", O_WRONLY);
+        dup2(read_end, 0);
+        dup2(null, 1);
+        dup2(null, 2);
+        execve(program, argv, envp);
+        _exit(127);
+    }
+    fd_close(&read_end);
+    int status = 1;
+    if (pid > 0) {
+        fd_write_all(write_end, script->data, script->size); /* fits into the pipe */
+        fd_close(&write_end);
+        while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+        }
+    }
+    return pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -1;
+}
+
+/* Names must resolve, and a resolver often is on loopback or in the private network. */
+static void allow_resolvers(struct buffer *script)
+{
+    struct error ignored;
+    auto_free char *text = NULL;
+    if (fd_read_file(AT_FDCWD, "/etc/resolv.conf", RESOLVER_FILE, &text, NULL, &ignored) != 0) {
+        return;
+    }
+    int count = 0;
+    char *rest = NULL;
+    for (char *line = strtok_r(text, "\n", &rest); line != NULL && count < RESOLVERS_MAX;
+         line = strtok_r(NULL, "\n", &rest)) {
+        char address[64];
+        unsigned char parsed[sizeof(struct in6_addr)];
+        if (sscanf(line, "nameserver %63s", address) != 1) {
+            continue;
+        }
+        bool v4 = inet_pton(AF_INET, address, parsed) == 1;
+        if (v4 || inet_pton(AF_INET6, address, parsed) == 1) {
+            buffer_addf(script, "%s daddr %s meta l4proto { tcp, udp } th dport 53 accept\n",
+                        v4 ? "ip" : "ip6", address);
+            count++;
+        }
+    }
+}
+
+static void write_script(const struct sandbox_host *host, struct buffer *script)
+{
+    const struct sandbox_private *inner = host->inner;
+    /* the first line makes sure that there is something to delete: together they replace an older
+     * table at once */
+    buffer_addf(script, "table inet functiond_%08x\ndelete table inet functiond_%08x\n",
+                inner->mark, inner->mark);
+    buffer_addf(script, "table inet functiond_%08x {\n", inner->mark);
+    /* a reset, since an answer by ICMP can meet the socket locked and then is forgotten for a
+     * second */
+    buffer_add_text(script, "chain shut {\nmeta l4proto tcp reject with tcp reset\n"
+                            "reject with icmpx type admin-prohibited\n}\nchain children {\n");
+    if (inner->api_port != 0) {
+        buffer_addf(script, "oifname \"lo\" tcp dport %u accept\n", inner->api_port);
+    }
+    allow_resolvers(script);
+    buffer_addf(script, "oifname \"lo\" jump shut\n");
+    buffer_addf(script, "ip daddr { %s } jump shut\n", private_v4);
+    buffer_addf(script, "ip6 daddr { %s } jump shut\n", private_v6);
+    buffer_add_text(script,
+                    "}\nchain output {\ntype filter hook output priority 0; policy accept;\n");
+    /* asked this way round, since what the kernel itself answers with has no user */
+    buffer_addf(script, "meta skuid %u-%u jump children\n}\n}\n", host->uid_first,
+                host->uid_first + host->uid_count - 1);
+}
+
+static int connect_loopback(void *context, char *ret_detail, size_t detail_bytes)
+{
+    const struct sockaddr_in *address = context;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0) {
+        strncpy(ret_detail, "loopback is open all the same", detail_bytes - 1);
+        errno = 0;
+        return -1;
+    }
+    return 0;
+}
+
+/* A listener of ours on loopback that a child must not reach. */
+static int try_loopback(struct sandbox_host *host, struct error *err)
+{
+    struct sockaddr_in address = { .sin_family = AF_INET,
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t bytes = sizeof(address);
+    auto_fd int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (listener < 0 || bind(listener, (struct sockaddr *)&address, bytes) != 0 ||
+        listen(listener, 4) != 0 ||
+        getsockname(listener, (struct sockaddr *)&address, &bytes) != 0) {
+        return fail_errno(err, "a listener to try it with");
+    }
+    return probe_trial(host, NETWORK_OUTBOUND, connect_loopback, &address, err);
+}
+
+static int set_table(struct sandbox_host *host, const char *program, struct error *err)
+{
+    auto_buffer struct buffer script = { 0 };
+    buffer_init(&script, SCRIPT_BYTES);
+    write_script(host, &script);
+    if (run_program(program, &script) != 0) {
+        return fail(err, ERROR_INTERNAL, "nft refused the table (is CAP_NET_ADMIN missing?)");
+    }
+    host->inner->egress_table = true;
+    return try_loopback(host, err);
+}
 
 void egress_open(struct sandbox_host *host)
 {
-    report_layer(host, "egress filter", false, "nft is not installed");
+    static const char open_word[] = "loopback, private and metadata addresses are open";
+    const char *program = find_program();
+    struct error err;
+    if (host->inner->egress_private) {
+        report_layer(host, "egress filter", false, "setting egress_private");
+    } else if (!host->is_root || !host->inner->use_slots) {
+        report_layer(host, "egress filter", false, "%s: it needs root and uid slots", open_word);
+    } else if (program == NULL) {
+        report_layer(host, "egress filter", false, "%s: nft is not installed", open_word);
+    } else if (set_table(host, program, &err) != 0) {
+        egress_close(host);
+        report_layer(host, "egress filter", false, "%s: %s", open_word, err.message);
+    } else {
+        report_layer(host, "egress filter", true, "by user id");
+    }
 }
 
 void egress_close(struct sandbox_host *host)
 {
-    (void)host;
+    const char *program = find_program();
+    if (!host->inner->egress_table || program == NULL) {
+        return;
+    }
+    auto_buffer struct buffer script = { 0 };
+    buffer_init(&script, SCRIPT_BYTES);
+    buffer_addf(&script, "delete table inet functiond_%08x\n", host->inner->mark);
+    run_program(program, &script);
+    host->inner->egress_table = false;
 }

@@ -91,14 +91,14 @@ static struct sandbox_end await_end(struct sandbox_host *host, const struct sand
     return end;
 }
 
-static int run_trial(struct sandbox_host *host, sandbox_trial *trial, void *context,
-                     struct error *err)
+int probe_trial(struct sandbox_host *host, enum sandbox_network network, sandbox_trial *trial,
+                void *context, struct error *err)
 {
     char *argv[] = { (char *)(uintptr_t) "/trial", NULL };
     char *envp[] = { NULL };
     struct sandbox_plan plan = {
         .kind = SANDBOX_WORKER,
-        .network = NETWORK_NONE,
+        .network = network,
         .worker_id = TRIAL_WORKER,
         .argv = argv,
         .envp = envp,
@@ -158,7 +158,7 @@ static int try_profile(struct sandbox_host *host, enum sandbox_profile profile, 
                                  .slot_uid = host->uid_count != 0
                                                  ? host->uid_first + host->uid_count - 1
                                                  : 0 };
-    return run_trial(host, attempts_run, &attempts, err);
+    return probe_trial(host, NETWORK_NONE, attempts_run, &attempts, err);
 }
 
 /* Full with a fresh /proc, else without: a container whose own /proc is masked may not mount one.
@@ -334,10 +334,8 @@ static void find_scopes(struct sandbox_host *host)
     if (trap < 0 || bind(trap, (struct sockaddr *)&address, bytes) != 0 || listen(trap, 4) != 0) {
         return;
     }
-    int own_namespace = host->inner->network_namespace;
-    host->inner->network_namespace = -1; /* the question is what Landlock stops */
-    int result = run_trial(host, connect_trap, &address, &err);
-    host->inner->network_namespace = own_namespace;
+    /* with network, so that it is not a namespace of its own that shuts it */
+    int result = probe_trial(host, NETWORK_OUTBOUND, connect_trap, &address, &err);
     report_layer(host, "abstract sockets", result == 0, "%s",
                  result == 0 ? "shut by landlock" : "not scoped: landlock 6 is needed");
 }

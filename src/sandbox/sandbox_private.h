@@ -246,6 +246,10 @@ void grant_remove_slot(struct sandbox_host *host, uint64_t worker_id);
 int grant_acl(const char *path, uint32_t uid, bool grant, struct error *err);
 void grant_release(struct sandbox_host *host);
 
+/* probe.c: runs a routine in a throw-away child; 0 when it returned 0. */
+int probe_trial(struct sandbox_host *host, enum sandbox_network network, sandbox_trial *trial,
+                void *context, struct error *err);
+
 /* egress.c */
 void egress_open(struct sandbox_host *host);
 void egress_close(struct sandbox_host *host);

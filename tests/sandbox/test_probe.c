@@ -1,12 +1,15 @@
 /* What a host is found to be, who holds which user ids, and what is said about it. */
 #include "box.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -217,6 +220,70 @@ static void test_landlock__every_older_interface_applies(void **state)
     box.host.landlock_abi = abi;
 }
 
+struct doors {
+    struct sockaddr_in api, other;
+};
+
+static int knock(void *context, char *ret_detail, size_t detail_bytes)
+{
+    const struct doors *doors = context;
+    const struct sockaddr *api = (const struct sockaddr *)&doors->api;
+    const struct sockaddr *other = (const struct sockaddr *)&doors->other;
+    int first = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int second = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool api_open = connect(first, api, sizeof(doors->api)) == 0;
+    bool other_open = connect(second, other, sizeof(doors->other)) == 0;
+    snprintf(ret_detail, detail_bytes, "api %d, other %d", api_open, other_open);
+    errno = 0;
+    return api_open && !other_open ? 0 : -1;
+}
+
+static int listen_on_loopback(struct sockaddr_in *ret_address)
+{
+    socklen_t bytes = sizeof(*ret_address);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    *ret_address = (struct sockaddr_in){ .sin_family = AF_INET,
+                                         .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    assert_int_equal(bind(fd, (struct sockaddr *)ret_address, bytes), 0);
+    assert_int_equal(listen(fd, 4), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)ret_address, &bytes), 0);
+    return fd;
+}
+
+static bool has_layer(const struct sandbox_host *host, const char *name)
+{
+    for (size_t i = 0; i < host->layer_count; i++) {
+        if (strcmp(host->layers[i].name, name) == 0) {
+            return host->layers[i].on;
+        }
+    }
+    return false;
+}
+
+static void test_egress__only_the_api_is_reached_on_loopback(void **state)
+{
+    (void)state;
+    char data[160];
+    struct doors doors;
+    struct error err = { 0 };
+    struct sandbox_host host;
+    if (!has_layer(&box.host, "egress filter")) {
+        box_skip("the egress filter is not available");
+    }
+    make_data(data, sizeof(data));
+    auto_fd int api = listen_on_loopback(&doors.api);
+    auto_fd int other = listen_on_loopback(&doors.other);
+    struct sandbox_options options = options_of(data);
+    options.api_port = ntohs(doors.api.sin_port);
+    assert_int_equal(sandbox_probe(&options, &host, &err), 0);
+
+    int result = probe_trial(&host, NETWORK_OUTBOUND, knock, &doors, &err);
+
+    sandbox_release(&host);
+    fd_remove_tree(AT_FDCWD, data, &err);
+    assert_string_equal(result == 0 ? "" : err.message, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -230,6 +297,7 @@ int main(void)
         cmocka_unit_test(test_protect__a_changed_api_is_accepted),
         cmocka_unit_test(test_protect__the_filter_alone_refuses_signals_to_the_daemon),
         cmocka_unit_test(test_landlock__every_older_interface_applies),
+        cmocka_unit_test(test_egress__only_the_api_is_reached_on_loopback),
     };
     return box_run_all("probe", tests, COUNT(tests));
 }
