@@ -48,6 +48,9 @@ class Case(unittest.TestCase):
         if self.subject.name not in names:
             self.skipTest("not in " + self.subject.name)
 
+    def major(self):
+        return int(self.worker.version.partition(".")[0])
+
     @staticmethod
     def request(action=None, headers=(), type="text/plain", **request):
         lines = [("host", "localhost:3000")]
@@ -114,7 +117,7 @@ class Answers(Case):
         self.assertIsNone(answer.header("x-open-runtimes-custom-out-header"))
 
     def test_several_cookies_are_several_headers(self):
-        actions = ["setCookie"] + (["setCookie2"] if self.subject.has_headers_class else [])
+        actions = ["setCookie"] + (["setCookie2"] if self.subject.family == "node" and self.major() >= 18 else [])
         for action in actions:
             answer = self.call(action)
             cookies = [value for name, value in answer.headers if name == "set-cookie"]

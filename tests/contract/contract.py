@@ -26,7 +26,6 @@ class Subject:
         self.make = make
         self.interpreter = interpreter
         self.cases = cases
-        self.has_headers_class = family == "node"
 
     def argv(self):
         return self.make(self.interpreter)

@@ -64,6 +64,8 @@ class NodeFailures(Case):
         self.assertEqual(self.call("throwsNull").status, 500)
 
     def test_an_unhandled_rejection_ends_the_worker(self):
+        if self.major() < 15:
+            self.skipTest("a warning there")
         worker = self.open()
         try:
             self.assertIsNone(worker.call(**self.request("unhandled")))

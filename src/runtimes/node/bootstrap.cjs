@@ -5,7 +5,7 @@
 'use strict';
 
 const channel = require('./channel.cjs');
-const contracts = { v5: require('./v5.cjs'), v2: require('./v2.cjs') };
+const current = require('./v5.cjs');
 
 const WARM_MS = 20;                     /* without a LOAD for so long this is a spare: it has time to warm up */
 const KEPT = new Set(['PATH', 'HOME', 'TMPDIR', 'LANG']);
@@ -28,7 +28,7 @@ function load(entries) {
     } catch (_) {
         /* the load of the entrypoint says what is missing */
     }
-    const chosen = contracts[entries.get('contract')] || contracts.v5;
+    const chosen = entries.get('contract') === 'v2' ? require('./v2.cjs') : current;
     contract = chosen.start({ channel, code, entrypoint: entries.get('entrypoint') || '', entries });
 }
 

@@ -26,6 +26,7 @@ const SLAB_BYTES = 262144;              /* small requests share one */
 const OUT_BYTES = 65536;                /* gathered answers, at first */
 const OUT_KEPT = 1048576;               /* a larger buffer is given back after use */
 const OUT_MOST = 1048576;               /* gathered at most; then writing waits for the reader */
+const DRAIN_MOST = 67108864;            /* log lines beyond this are lost while the reader does not read */
 const BODY_MOST = 20971520;             /* the contract's limit of a request body */
 
 const SLICE_MS = 2;                     /* of calling handlers before answers go out */
@@ -216,6 +217,7 @@ function answerLarge(id, status, block, body) {
 
 /* One piece of log (type 19) or error (type 20) text. */
 function write(type, id, text) {
+    if (draining && size > DRAIN_MOST) return;
     if (text.length * 3 <= PAYLOAD) {
         reserve(HEAD + text.length * 3);
         const bytes = putText(size + HEAD, text);

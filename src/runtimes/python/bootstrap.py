@@ -27,7 +27,6 @@ REQUEST_HEAD = Struct("<IBBHIIQ")
 ANSWER_FRAME = Struct("<IBBHIHHIQ")     # head of the frame and head of the answer
 
 BOOT = os.path.dirname(os.path.abspath(__file__))
-UNSENDABLE = "Internal error: the answer cannot be sent"
 
 
 class Call:
@@ -44,6 +43,7 @@ class Channel:
         self.gathered = 0
         self.pause = None               # waits for input in another way: see Channel.read()
         os.set_blocking(CHANNEL, True)
+        os.set_inheritable(CHANNEL, False)      # not for the processes that handlers start
 
     def flush(self):
         if not self.out:
@@ -65,6 +65,11 @@ class Channel:
             return os.read(CHANNEL, size)
         except ConnectionError:
             return b""
+
+    def close(self):
+        """What is ready goes out, and the reader sees at once that there is no more."""
+        self.flush()
+        os.close(CHANNEL)
 
     def add(self, data):
         self.out.append(data)
@@ -164,7 +169,6 @@ class Worker:
             if self.receiving.pop(id, None) is not None:
                 self.channel.answer(id, 500, b"", b"")
         elif kind == STOP:
-            self.channel.flush()
             sys.exit(0)
         else:
             sys.stderr.write("worker channel: unknown frame type %d\n" % kind)
@@ -288,7 +292,11 @@ def main():
     channel.hello()
     if not select([CHANNEL], [], [], WARM_SECONDS)[0]:
         warm()
-    Worker(channel).serve()
+    try:
+        Worker(channel).serve()
+    except SystemExit:
+        channel.close()                 # before the interpreter waits for the handler's threads
+        raise
 
 
 main()
