@@ -1,4 +1,7 @@
-/* Memory that lives as long as a call. Not for several threads at once: a call is in one place at a time. */
+/*
+ * Memory that lives as long as a call. Not for several threads at once: a call is in one place at a
+ * time.
+ */
 #ifndef ARENA_H
 #define ARENA_H
 

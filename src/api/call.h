@@ -1,9 +1,11 @@
 /*
- * One HTTP request inside the api, as a handler sees it: who calls, what was sent, and how to answer.
+ * One HTTP request inside the api, as a handler sees it: who calls, what was sent, and how to
+ * answer.
  *
- * A call is on the loop or in one lane, never in both; it is handed over with the answer of the handler. A lane handler
- * may use everything here but the registry, run and builder of call->api (those are the loop's); what must happen there
- * after a write is said with call_changed() and call_after().
+ * A call is on the loop or in one lane, never in both; it is handed over with the answer of the
+ * handler. A lane handler may use everything here but the registry, run and builder of call->api
+ * (those are the loop's); what must happen there after a write is said with call_changed() and
+ * call_after().
  */
 #ifndef CALL_H
 #define CALL_H
@@ -60,7 +62,7 @@ struct call {
     struct call_inside *inside; /* the frame's part */
 };
 
-/* ---- what was sent ----------------------------------------------------------------------------------------------- */
+/* ---- what was sent --------------------------------------------------------------------------- */
 
 const char *call_header(const struct call *call, const char *name); /* first value, or NULL */
 /* The parameter was sent and was not null. name: the row's. */
@@ -73,19 +75,29 @@ bool call_client_left(const struct call *call);    /* loop: nobody reads the ans
 void *call_alloc(struct call *call, size_t bytes); /* zeroed; lives as long as the call */
 char *call_textf(struct call *call, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* ---- answering --------------------------------------------------------------------------------------------------- */
+/* The call drops its reference to value at its end. */
+void call_own_json(struct call *call, json_t *value);
+
+/* ---- answering ------------------------------------------------------------------------------- */
 /*
- * In a lane handler these fill the answer, which leaves when the handler has returned 0. In a loop handler fill it, then
- * call_finish(). Status is the endpoint's unless call_status() says otherwise.
+ * In a lane handler these fill the answer, which leaves when the handler has returned 0. In a loop
+ * handler fill it, then call_finish(). Status is the endpoint's unless call_status() says
+ * otherwise.
  */
 void call_status(struct call *call, unsigned status);
 void call_answer_header(struct call *call, const char *name, const char *value); /* copied */
 
-/* A document of the endpoint's model. extra: for fields that are not in the entity (model.h), or NULL. */
+/*
+ * A document of the endpoint's model. extra: for fields that are not in the entity (model.h), or
+ * NULL.
+ */
 int call_answer(struct call *call, const void *entity, const void *extra, struct error *err);
 int call_answer_model(struct call *call, const struct model *model, const void *entity,
                       const void *extra, struct error *err);
-/* {"total":n,"<items>":[...]}: begin, a row at a time (call_list_row is a list_row whose context is the call), end. */
+/*
+ * {"total":n,"<items>":[...]}: begin, a row at a time (call_list_row is a list_row whose context is
+ * the call), end.
+ */
 void call_list_begin(struct call *call,
                      const struct queries *queries); /* queries: for select(), or NULL */
 void call_list_row(void *call, const void *entity);
@@ -95,7 +107,10 @@ int call_answer_empty(struct call *call); /* 204 with the content type clients n
 int call_answer_text(struct call *call, const char *content_type, const char *text);
 /* A file: closed by the frame. content-type and the like by call_answer_header(). */
 int call_answer_file(struct call *call, int fd, uint64_t offset, uint64_t bytes);
-/* {"multipart"}: does Accept prefer multipart/form-data to JSON? (rows with multipart_answer; call_answer heeds it) */
+/*
+ * Does Accept prefer multipart/form-data to JSON? (rows with multipart_answer; call_answer heeds
+ * it)
+ */
 bool call_wants_multipart(const struct call *call);
 
 /* Loop handlers: the end. */
@@ -104,14 +119,18 @@ void call_fail(struct call *call, const struct error *err); /* the error envelop
 /* From a loop handler: goes on as a lane handler would. 503 when the lanes are full. */
 void call_in_lane(struct call *call, int (*work)(struct call *call, struct error *err));
 
-/* ---- effects ----------------------------------------------------------------------------------------------------- */
+/* ---- effects --------------------------------------------------------------------------------- */
 /*
- * A write has been committed: id (of a function, key, rule) is read again in this lane after the handler and taken over
- * by the loop before the answer leaves. Also when the handler fails afterwards. CHANGE_FUNCTION of a deleted one is fine.
+ * A write has been committed: id (of a function, key, rule) is read again in this lane after the
+ * handler and taken over by the loop before the answer leaves. Also when the handler fails
+ * afterwards. Of something deleted too. CHANGE_RULES with NULL: all rules of the project.
  */
 void call_changed(struct call *call, enum change_kind kind, const char *id);
 
-/* Runs on the loop after the changes have been taken over, before the answer leaves. context: call_alloc() memory. */
+/*
+ * Runs on the loop after the changes have been taken over, before the answer leaves. context:
+ * call_alloc() memory.
+ */
 void call_after(struct call *call, void (*follow)(struct api *api, void *context), void *context);
 
 #endif

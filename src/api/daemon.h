@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "api_version.h"
 #include "build.h"
 #include "loop.h"
 #include "map.h"
@@ -32,7 +33,8 @@ struct api {
     struct run *run;          /* NULL in tests of handlers */
     struct builder *builder;  /* NULL in tests of handlers */
     struct http_server *http; /* NULL in tests of handlers */
-    struct router *router;    /* targets: struct route * (front.c) */
+    struct router *router;    /* targets: struct route * (catalog.h) */
+    struct route *routes;
     struct limits *limits;
     struct control *control;
     struct proxies *proxies;    /* trusted ones */
@@ -45,9 +47,5 @@ struct api {
 
 /* Loop: the next execution's seq, max(last + 1, now in microseconds). */
 int64_t execution_next_seq(struct api *api);
-
-/* The version the API claims (health/version, "version" of errors, APPWRITE_VERSION) and our own. */
-extern const char api_version[];     /* 2.0.0 */
-extern const char api_server_name[]; /* functiond/x.y.z */
 
 #endif

@@ -1,4 +1,7 @@
-/* Function domains: requests whose Host is a function's. They have the function's raw surface; nothing of the API. */
+/*
+ * Function domains: requests whose Host is a function's. They have the function's raw surface;
+ * nothing of the API.
+ */
 #ifndef DOMAIN_H
 #define DOMAIN_H
 
@@ -9,7 +12,8 @@
 
 /*
  * What http_request_user() points to begins with this: who goes on with a request after its head.
- * complete and too_large are called at most once, end exactly once (the struct is freed there or later).
+ * complete and too_large are called at most once, end exactly once (the struct is freed there or
+ * later).
  */
 struct exchange {
     bool (*data)(struct exchange *exchange, struct http_request *request, const char *data,
@@ -19,7 +23,10 @@ struct exchange {
     void (*end)(struct exchange *exchange, struct http_request *request, bool client_left);
 };
 
-/* Where a request came from after trusted proxies have been heard; texts live until the request ends. */
+/*
+ * Where a request came from after trusted proxies have been heard. Borrowed for the call of
+ * domain_begin().
+ */
 struct origin {
     const char *host;      /* lower case, with the port if there is one */
     const char *host_name; /* without it */
@@ -28,8 +35,9 @@ struct origin {
 };
 
 /*
- * Loop, at the head of every request. False: not a function's host, the API answers. True: taken; an exchange has been
- * set as the request's user (or the request was answered: HTTP_BODY_REFUSE), *ret_body and *body_limit are set.
+ * Loop, at the head of every request. False: not a function's host, the API answers. True: taken;
+ * an exchange has been set as the request's user (or the request was answered: HTTP_BODY_REFUSE),
+ * *ret_body and *body_limit are set.
  */
 bool domain_begin(struct api *api, struct http_request *request, const struct origin *origin,
                   enum http_body *ret_body, size_t *body_limit);

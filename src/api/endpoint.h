@@ -1,8 +1,9 @@
 /*
  * Endpoint and parameter rows: what the router, the checks, the documents and the tests read.
  *
- * An endpoint is one row of an array in services/, next to its handler; catalog.c lists the arrays. A parameter is one
- * row of the endpoint's params, in the order in which they are checked (which error wins depends on it).
+ * An endpoint is one row of an array in services/, next to its handler; catalog.c lists the arrays.
+ * A parameter is one row of the endpoint's params, in the order in which they are checked (which
+ * error wins depends on it).
  */
 #ifndef ENDPOINT_H
 #define ENDPOINT_H
@@ -20,7 +21,7 @@
 struct call;
 struct model;
 
-/* ---- parameters -------------------------------------------------------------------------------------------------- */
+/* ---- parameters ------------------------------------------------------------------------------ */
 
 /* What a LIST parameter leaves in the params struct. */
 struct text_list {
@@ -47,9 +48,10 @@ enum param_kind {
 
 enum { CHECK_TEXT = 640 };
 /*
- * A rule about a present value of the right kind. Returns true when it holds; else writes the sentence that follows
- * "Invalid `name` param: ". May run on any thread; call gives settings (call->api->settings), never the registry.
- * value: const char *, struct bytes *, int64_t *, bool *, struct text_list *, json_t * by the row's kind.
+ * A rule about a present value of the right kind. Returns true when it holds; else writes the
+ * sentence that follows "Invalid `name` param: ". May run on any thread; call gives settings
+ * (call->api->settings), never the registry. value: const char *, struct bytes *, int64_t *, bool
+ * *, json_t * (LIST, OBJECT: as it was sent) by the row's kind.
  */
 typedef bool param_check(struct call *call, const void *value, char ret_text[CHECK_TEXT]);
 /* The allowed words, "NULL"-terminated; for whitelists. */
@@ -60,12 +62,12 @@ struct param {
     enum param_kind kind;
     size_t offset;
     bool optional;
-    bool loose;    /* BOOLEAN: also "true", "1", 1 ... */
-    bool hidden;   /* accepted, not documented */
-    bool nullable; /* documented as such, and the validator text ends " or null" */
-    bool empty;    /* TEXT, BYTES, LIST items: "" is fine; else at least one character */
-    int64_t min;   /* INTEGER: range; with max 0: any */
-    int64_t max;   /* TEXT, BYTES, LIST items: characters; 0: any length */
+    bool loose;         /* BOOLEAN: also "true", "1", 1 ... */
+    bool hidden;        /* accepted, not documented */
+    bool nullable;      /* documented as such, and the validator text ends " or null" */
+    bool empty;         /* TEXT, BYTES, LIST items: "" is fine; else at least one character */
+    int64_t min;        /* INTEGER: range; with max 0: any */
+    int64_t max;        /* TEXT, BYTES, LIST items: characters; 0: any length */
     int64_t items;      /* LIST: most entries (100 when 0) */
     param_check *check; /* after the built-in rules of the kind; for LIST it sees the whole list */
     param_choices *choices;  /* TEXT: one of; LIST: each item one of */
@@ -97,8 +99,9 @@ struct param {
 /* Ready-made checks with the API's literal sentences. */
 param_check check_uid, check_custom_id, check_roles, check_events, check_cron, check_specification;
 param_choices choices_runtimes, choices_scopes;
+param_choices choices_runtimes_or_none; /* also "" */
 
-/* ---- endpoints --------------------------------------------------------------------------------------------------- */
+/* ---- endpoints ------------------------------------------------------------------------------- */
 
 enum endpoint_auth { /* who may call; scopes apply to keys and clients alike */
                      AUTH_KEY = 1,
@@ -115,16 +118,19 @@ enum endpoint_body {
 };
 
 /*
- * Where file parts of a multipart body go. begin, data, end run in a lane, in order, and may block; an error ends the
- * call with it. Plain fields are gathered by the frame (64 KiB each, 1 MiB in all) and become parameters. state lives in
- * call->files_state. release runs exactly once, on the loop, when nothing of this call is in a lane; also when the client
- * went away half-way. The handler runs after the last byte.
+ * Where file parts of a multipart body go. begin, data, end run in a lane, in order, and may block;
+ * an error ends the call with it. Plain fields are gathered by the frame (64 KiB each, 1 MiB in
+ * all) and become parameters. state lives in call->files_state. release runs exactly once a call,
+ * on the loop, when nothing of it is in a lane; also when the client went away half-way. The
+ * handler runs after the last byte.
  */
 struct endpoint_files {
     int (*begin)(struct call *call, const struct multipart_part *part, struct error *err);
     int (*data)(struct call *call, const char *data, size_t bytes, struct error *err);
     int (*end)(struct call *call, struct error *err);
     void (*release)(struct call *call);
+    /* Parts of these names are files even without a file name; NULL-terminated. */
+    const char *const *names;
     /* Loop, before the first byte: the most bytes the whole body may have. NULL: body_limit. */
     uint64_t (*limit)(const struct call *call);
 };
@@ -157,9 +163,15 @@ struct endpoint {
     const struct endpoint_files *files;
     const char *summary; /* for the documents */
 
-    /* RUNS_IN_LANE: a plain blocking function; call->db is this lane's reader. -1: the envelope of *err is answered. */
+    /*
+     * RUNS_IN_LANE: a plain blocking function; call->db is this lane's reader. -1: the envelope of
+     * *err is answered.
+     */
     int (*handle)(struct call *call, struct error *err);
-    /* RUNS_ON_LOOP: must not block; ends, now or later, with exactly one of call_answer*, call_fail, call_in_lane. */
+    /*
+     * RUNS_ON_LOOP: must not block; ends, now or later, with exactly one of call_answer*,
+     * call_fail, call_in_lane.
+     */
     void (*begin)(struct call *call);
 };
 

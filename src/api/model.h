@@ -1,6 +1,6 @@
 /*
- * Answer models as field rows, written straight into a buffer. A row says where a value is in the entity; versions.c
- * says how documents differ for older response formats.
+ * Answer models as field rows, written straight into a buffer. A row says where a value is in the
+ * entity; versions.c says how documents differ for older response formats.
  */
 #ifndef MODEL_H
 #define MODEL_H

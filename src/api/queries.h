@@ -1,4 +1,6 @@
-/* queries[]: the JSON syntax and the older text syntax, to a struct list_query the store can run. */
+/*
+ * queries[]: the JSON syntax and the older text syntax, to a struct list_query the store can run.
+ */
 #ifndef QUERIES_H
 #define QUERIES_H
 
@@ -28,8 +30,8 @@ struct queries_options {
 };
 
 /*
- * list: JSON array of strings (or NULL). Errors, complete for the client: GENERAL_ARGUMENT_INVALID "Invalid `queries`
- * param: ...", GENERAL_QUERY_INVALID for the old syntax.
+ * list: JSON array of strings (or NULL). Errors, complete for the client: GENERAL_ARGUMENT_INVALID
+ * "Invalid `queries` param: ...", GENERAL_QUERY_INVALID for the old syntax.
  */
 int queries_read(struct arena *arena, const struct queries_options *options, const json_t *list,
                  struct queries *ret_queries, struct error *err);

@@ -1,0 +1,148 @@
+/*
+ * One port for everything. The host decides first: a function's domain has the function's surface
+ * and nothing else; any other host is the API. Knows neither endpoints nor domains: it hands each
+ * request to whoever goes on with it.
+ */
+#include "front.h"
+
+#include <string.h>
+
+#include "domain.h"
+#include "exchange.h"
+#include "mem.h"
+#include "origins.h"
+
+enum { HEADERS_MAX = 256, BODY_BYTES = 1 << 20, PROJECT_BODY_BYTES = 64 << 10 };
+
+static void call_complete(struct exchange *exchange, struct http_request *request)
+{
+    struct buffer body = { 0 };
+
+    http_body_steal(request, &body);
+    exchange_go((struct call_inside *)exchange, &body);
+    buffer_release(&body);
+}
+
+static void call_too_large(struct exchange *exchange, struct http_request *request, size_t limit)
+{
+    struct error err;
+
+    (void)request;
+    (void)limit;
+    fail(&err, ERROR_GENERAL_PAYLOAD_TOO_LARGE, NULL);
+    exchange_fail((struct call_inside *)exchange, &err);
+}
+
+static void call_end(struct exchange *exchange, struct http_request *request, bool client_left)
+{
+    (void)request;
+    (void)client_left; /* an answered call is no longer the request's user */
+    exchange_client_left((struct call_inside *)exchange);
+}
+
+static void answer_preflight(struct call_inside *inside)
+{
+    inside->state = PENDING;
+    call_answer_empty(&inside->call);
+    exchange_answer(inside);
+}
+
+static enum http_body begin_call(struct call_inside *inside, size_t *body_limit)
+{
+    struct call *call = &inside->call;
+    struct error err;
+
+    if (strcmp(call->method, "OPTIONS") == 0) {
+        answer_preflight(inside);
+        return HTTP_BODY_REFUSE;
+    }
+    if (exchange_admit(inside, &err) < 0 || !stream_begin(inside, &err)) {
+        exchange_fail(inside, &err);
+        return HTTP_BODY_REFUSE;
+    }
+    *body_limit = call->endpoint->body_limit == 0 ? BODY_BYTES : call->endpoint->body_limit;
+    if (inside->stream != NULL) {
+        inside->exchange.data = stream_data;
+        inside->exchange.complete = stream_complete;
+        return HTTP_BODY_STREAM;
+    }
+    if (inside->needs_project && *body_limit > PROJECT_BODY_BYTES)
+        *body_limit = PROJECT_BODY_BYTES;
+    return HTTP_BODY_GATHER;
+}
+
+static enum http_body on_head(void *context, struct http_request *request, size_t *body_limit)
+{
+    struct api *api = context;
+    struct http_header headers[HEADERS_MAX];
+    size_t count = http_header_count(request);
+    struct arena arena = { 0 };
+    struct incoming incoming = { .method = http_method(request),
+                                 .path = http_path(request),
+                                 .query = http_query(request),
+                                 .peer = http_client_address(request),
+                                 .headers = headers };
+    enum http_body body = HTTP_BODY_GATHER;
+
+    incoming.header_count = count < HEADERS_MAX ? count : HEADERS_MAX;
+    for (size_t i = 0; i < incoming.header_count; i++)
+        headers[i] = http_header_at(request, i);
+    proxies_origin(api->proxies, &arena, incoming.peer, headers, incoming.header_count,
+                   &incoming.origin);
+    if (!domain_begin(api, request, &incoming.origin, &body, body_limit)) {
+        struct call_inside *inside = exchange_new(api, &incoming);
+        inside->exchange = (struct exchange){ .complete = call_complete,
+                                              .end = call_end,
+                                              .too_large = call_too_large };
+        inside->request = request;
+        http_request_set_user(request, &inside->exchange);
+        body = begin_call(inside, body_limit);
+    }
+    arena_release(&arena);
+    return body;
+}
+
+static bool on_data(void *context, struct http_request *request, const char *data, size_t bytes)
+{
+    struct exchange *exchange = http_request_user(request);
+
+    (void)context;
+    return exchange == NULL || exchange->data(exchange, request, data, bytes);
+}
+
+static void on_complete(void *context, struct http_request *request)
+{
+    struct exchange *exchange = http_request_user(request);
+
+    (void)context;
+    if (exchange != NULL)
+        exchange->complete(exchange, request);
+}
+
+static void on_too_large(void *context, struct http_request *request, size_t body_limit)
+{
+    struct exchange *exchange = http_request_user(request);
+
+    (void)context;
+    if (exchange != NULL)
+        exchange->too_large(exchange, request, body_limit);
+}
+
+static void on_end(void *context, struct http_request *request, bool client_left)
+{
+    struct exchange *exchange = http_request_user(request);
+
+    (void)context;
+    if (exchange != NULL)
+        exchange->end(exchange, request, client_left);
+}
+
+struct http_handlers front_handlers(struct api *api)
+{
+    return (struct http_handlers){ .context = api,
+                                   .on_head = on_head,
+                                   .on_data = on_data,
+                                   .on_complete = on_complete,
+                                   .on_too_large = on_too_large,
+                                   .on_end = on_end };
+}

@@ -1,0 +1,11 @@
+/* The arrays of endpoint rows, each closed by { 0 }. */
+#ifndef SERVICES_H
+#define SERVICES_H
+
+#include "endpoint.h"
+
+extern const struct endpoint functions_endpoints[], runtimes_endpoints[], deployments_endpoints[];
+extern const struct endpoint executions_endpoints[], variables_endpoints[], health_endpoints[];
+extern const struct endpoint users_endpoints[];
+
+#endif
