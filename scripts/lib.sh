@@ -4,7 +4,8 @@
 say() { printf '\033[1m==> %s\033[0m\n' "$*" >&2; }
 die() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; exit 1; }
 
-# What is needed, as rows: how to see that it is there (a command, or a file below /usr), and the Debian package.
+# What is needed, as rows: how to see that it is there, and the Debian package. A sign is a command, or file:PATTERN
+# (below /usr), or pc:NAME (pkg-config knows it).
 build_needs='
 gcc                               gcc
 cmake                             cmake
@@ -12,39 +13,48 @@ ninja                             ninja-build
 pkg-config                        pkg-config
 file:include/stdio.h              libc6-dev
 file:include/linux/landlock.h     linux-libc-dev
-file:include/microhttpd.h         libmicrohttpd-dev
-file:include/jansson.h            libjansson-dev
-file:include/sqlite3.h            libsqlite3-dev
-file:include/archive.h            libarchive-dev
-file:include/seccomp.h            libseccomp-dev
-file:include/sodium.h             libsodium-dev
-file:include/sys/acl.h            libacl1-dev
+pc:libmicrohttpd                  libmicrohttpd-dev
+pc:jansson                        libjansson-dev
+pc:sqlite3                        libsqlite3-dev
+pc:libarchive                     libarchive-dev
+pc:libcurl                        libcurl4-openssl-dev
+pc:libseccomp                     libseccomp-dev
+pc:libsodium                      libsodium-dev
+pc:libacl                         libacl1-dev
 '
 run_needs='
 curl                              curl
 node                              nodejs
 /usr/bin/python3                  python3
-file:share/doc/python3-venv       python3-venv
-file:share/ca-certificates        ca-certificates
+file:lib/python3.*/ensurepip      python3-venv
+file:sbin/update-ca-certificates  ca-certificates
 '
 test_needs='
-file:include/cmocka.h             libcmocka-dev
+pc:cmocka                         libcmocka-dev
 clang                             clang
-file:lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.fuzzer-x86_64.a libclang-rt-14-dev
+file:lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a libclang-rt-dev
 clang-format                      clang-format
 clang-tidy                        clang-tidy
 cppcheck                          cppcheck
+git                               git
 npm                               npm
 setfacl                           acl
+setpriv                           util-linux
+ps                                procps
 zip                               zip
-sqlite3                           sqlite3
-valgrind                          valgrind
 ip                                iproute2
+'
+container_needs='
+buildah                           buildah
+podman                            podman
+crun                              crun
+file:sbin/debootstrap             debootstrap
 '
 
 is_there() {
     case $1 in
-        file:*) [[ -e /usr/${1#file:} ]] ;;
+        file:*) compgen -G "/usr/${1#file:}" >/dev/null ;;
+        pc:*) command -v pkg-config >/dev/null 2>&1 && pkg-config --exists "${1#pc:}" ;;
         *) command -v "$1" >/dev/null 2>&1 ;;
     esac
 }
@@ -58,14 +68,16 @@ as_root() {
 
 # install_missing ROWS...: apt-get for the packages whose sign is absent. Does nothing, quickly, when all is there.
 install_missing() {
-    local sign package missing=()
-    while read -r sign package; do
-        [[ -z $sign ]] || is_there "$sign" || missing+=("$package")
-    done <<<"$*"
+    local rows sign package missing=()
+    for rows in "$@"; do
+        while read -r sign package; do
+            [[ -z $sign ]] || is_there "$sign" || missing+=("$package")
+        done <<<"$rows"
+    done
     [[ ${#missing[@]} -gt 0 ]] || return 0
     command -v apt-get >/dev/null 2>&1 || die "missing: ${missing[*]} (this script installs them on Debian only)"
     say "installing ${missing[*]}"
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq >&2
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
 }
 
@@ -78,9 +90,12 @@ ensure_account() {
 # build PRESET [CMAKE OPTION]...: configures once, then builds what changed.
 build() {
     local preset=$1; shift
-    [[ -f build/$preset/build.ninja ]] || cmake --preset "$preset" "$@" >&2
+    cmake --preset "$preset" "$@" >&2
     cmake --build --preset "$preset" >&2
 }
+
+# build_release: the program alone, as users get it; the sanitized builds have the tests.
+build_release() { build release -DTESTS=OFF; }
 
 free_port() {
     /usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'

@@ -87,10 +87,10 @@ class Truths:
             tree = harness.descendants(cls.daemon.process.pid) | {cls.daemon.process.pid}
             done = api.execute('probe', json.dumps({
                 'read': [data + '/functiond.db', data + '/secret', data + '/first-key', '/etc/shadow', '/proc/1/environ',
-                         f'/proc/{cls.daemon.process.pid}/environ', f'{data}/builds/{cls.other}/main.py', '/root/.bashrc',
+                         f'/proc/{cls.daemon.process.pid}/environ', f'{data}/builds/{cls.other}/main.py', harness.pwd.getpwnam('root').pw_dir + '/.profile',
                          str(cls.daemon.log_path), '/dev/mem', '/dev/sda', '/dev/vda', '/etc/resolv.conf',
                          '/etc/ssl/certs/ca-certificates.crt', '/dev/urandom', '/usr/bin/env'],
-                'list': [data, data + '/packages', data + '/uploads', data + '/run', '/root', '/home', '/tmp',
+                'list': [data, data + '/packages', data + '/uploads', data + '/run', harness.pwd.getpwnam('root').pw_dir, '/home', '/tmp',
                          f'{data}/builds/{cls.other}'],
                 'write': ['/etc/new', '/usr/new', data + '/new', '/dev/new'],
                 'kill': sorted(tree), 'port': listener.getsockname()[1]}))
