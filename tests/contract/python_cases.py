@@ -1,6 +1,8 @@
 """What only the python bootstrap promises."""
 
 import json
+import os
+import tempfile
 import time
 
 from common_cases import Case
@@ -51,6 +53,38 @@ class PythonCases(Case):
         self.assertIn("BACKGROUND", json.loads(self.call("envVars").text)["names"])
 
 
+class PythonPackages(Case):
+    """What the build leaves in runtime-env is found, and so are the code's own files."""
+
+    def test_the_virtual_environment_of_the_build(self):
+        with tempfile.TemporaryDirectory() as code:
+            version = ".".join(self.worker.version.split(".")[:2])
+            packages = os.path.join(code, "runtime-env", "lib", "python" + version, "site-packages")
+            files = {
+                os.path.join(packages, "installed.py"): "NAME = 'installed'\n",
+                os.path.join(packages, "more.pth"): os.path.join(code, "elsewhere") + "\n",
+                os.path.join(code, "elsewhere", "linked.py"): "NAME = 'linked'\n",
+                os.path.join(code, "__init__.py"): "ROOT = 'root'\n",
+                os.path.join(code, "src", "helper.py"): "NAME = 'helper'\n",
+                os.path.join(code, "src", "main-file.py"):
+                    "import installed, linked, helper, function\n"
+                    "from . import helper as relative\n"
+                    "from function.src.helper import NAME\n"
+                    "def main(context):\n"
+                    "    return context.res.json([installed.NAME, linked.NAME, helper.NAME, relative.NAME, NAME,\n"
+                    "                             function.ROOT])\n",
+            }
+            for path, text in files.items():
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+                with open(path, "w") as file:
+                    file.write(text)
+            worker = self.open(code=code, entrypoint="src/main-file.py")
+            self.addCleanup(worker.close)
+            answer = worker.call(**self.request())
+            self.assertEqual(answer.status, 200, answer.errors)
+            self.assertEqual(json.loads(answer.text), ["installed", "linked", "helper", "helper", "helper", "root"])
+
+
 class PythonLoading(Case):
     function = "broken"
 
@@ -62,6 +96,10 @@ class PythonLoading(Case):
         return answer.errors
 
     def test_an_exception_while_loading(self):
+        worker = self.open(entrypoint="hangs.py")
+        self.addCleanup(worker.close)
+        answer = worker.call(**self.request(timeout_ms=200))
+        self.assertEqual((answer.status, answer.errors), (500, "Execution timed out.\n"))
         errors = self.errors("throws.py")
         self.assertTrue(errors.startswith("Failed to load module: Traceback"), errors)
         self.assertIn("ValueError: broken at load", errors)
@@ -69,4 +107,4 @@ class PythonLoading(Case):
         self.assertEqual(self.errors("missing.py"), "Module not found: no_such_package\n")
 
 
-CASES = [PythonCases, PythonLoading]
+CASES = [PythonCases, PythonPackages, PythonLoading]

@@ -32,7 +32,7 @@ BOOT = os.path.dirname(os.path.abspath(__file__))
 class Call:
     """One request, undecoded."""
 
-    __slots__ = ("id", "timeout", "logging", "method", "target", "block", "body", "size")
+    __slots__ = ("id", "timeout", "logging", "method", "target", "block", "body", "size", "started")
 
 
 class Channel:
@@ -209,12 +209,12 @@ class Worker:
         channel = self.channel
         if channel.out and not self.quick:
             channel.flush()             # what is ready does not wait for a slow handler
-        start = clock()
+        call.started = clock()
         if call.size > BODY_MOST:
             self.contract.too_large(call)
         else:
             self.contract.run(call)
-        self.quick = clock() - start < QUICK_SECONDS
+        self.quick = clock() - call.started < QUICK_SECONDS
 
     def load(self, payload):
         texts = payload.decode("utf-8", "surrogateescape").split("\0")

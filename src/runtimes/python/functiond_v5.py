@@ -2,6 +2,7 @@
 import io
 import os
 import sys
+from time import monotonic as clock
 from types import ModuleType
 
 LOG, ERROR = 19, 20
@@ -12,6 +13,7 @@ MISSING = "Return statement missing. return context.res.empty() if no response i
 SIGNATURE = "Function signature invalid. Did you forget to export a 'main' function?"
 TIMED_OUT = "Execution timed out."
 TOO_LARGE = b"Maximum request body size 20971520 exceeded"
+PATIENCE_SECONDS = 0.02         # lines of a handler that runs longer are sent as they come
 CANCEL_SECONDS = 0.1            # for a cancelled handler to clean up
 BLOCKED_SECONDS = 0.2           # after its timeout, when an async handler that blocks is interrupted
 OURS = ("content-length", "transfer-encoding", "connection", "keep-alive", "trailer", "upgrade")
@@ -408,6 +410,8 @@ class Contract:
     def record(self, call, kind, text):
         if call.logging and call is self.current:
             self.channel.write(kind, call.id, text)
+            if clock() - call.started > PATIENCE_SECONDS:
+                self.channel.flush()        # it may run for long yet, or not come back
 
     current = None
 
@@ -451,36 +455,41 @@ class Contract:
             self.channel.write(LOG, call.id, NOTICE + text + ("" if text.endswith("\n") else "\n"))
 
     def outcome(self, call):
+        if not call.timeout:
+            return self.answer(call)
+        self.limited = True
+        self.set_timer(self.timer, call.timeout / 1000, BLOCKED_SECONDS)
+        try:
+            return self.answer(call)
+        except TimedOut:
+            return self.timed_out(call)
+        finally:
+            self.limited = False
+            self.set_timer(self.timer, 0)
+
+    def timed_out(self, call):
+        self.limited = False
+        self.record(call, ERROR, TIMED_OUT + "\n")
+        return 500, PLAIN, b""
+
+    def answer(self, call):
         try:
             if self.main is None:
                 self.main = load_main(self.code, self.entrypoint)
-        except SystemExit:
+        except (SystemExit, TimedOut):
             raise
         except BaseException as error:
+            self.limited = False
             self.record(call, ERROR, log_line((explain(error),)))
             return 503, PLAIN, b""
         try:
-            return self.normalise(call, self.call_main(call))
-        except TimedOut:
-            self.record(call, ERROR, TIMED_OUT + "\n")
-        except SystemExit:
+            return self.normalise(call, self.finish(self.main(Context(call, self))))
+        except (SystemExit, TimedOut):
             raise
         except BaseException as error:
             self.limited = False
             self.record(call, ERROR, log_line((trace_text(error),)))
         return 500, PLAIN, b""
-
-    def call_main(self, call):
-        context = Context(call, self)
-        if not call.timeout:
-            return self.finish(self.main(context))
-        self.limited = True
-        self.set_timer(self.timer, call.timeout / 1000, BLOCKED_SECONDS)
-        try:
-            return self.finish(self.main(context))
-        finally:
-            self.limited = False
-            self.set_timer(self.timer, 0)
 
     def finish(self, output):
         if not hasattr(output, "__await__"):
