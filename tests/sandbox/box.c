@@ -2,13 +2,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <poll.h>
+#include <sched.h>
+#include <seccomp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,12 +24,25 @@ enum { USER = 47000, WAIT_SECONDS = 20, EMPTY_SECONDS = 5 };
 
 struct box box;
 
+enum who { ROOT, ENGINE, USER_ACCOUNT };
+
+static const char *const who_names[] = {
+    [ROOT] = "root", [ENGINE] = "root of a container engine", [USER_ACCOUNT] = "user"
+};
+
 static const struct situation {
     const char *profile;
-    bool as_user;
+    enum who who;
 } situations[] = {
-    { "full", false }, { "container", false }, { "basic", false },
-    { "full", true },  { "basic", true },
+    { "full", ROOT },        { "container", ROOT },    { "basic", ROOT },
+    { "container", ENGINE }, { "full", USER_ACCOUNT }, { "basic", USER_ACCOUNT },
+};
+
+/* What a container engine leaves to root by default. */
+static const int engine_capabilities[] = {
+    CAP_CHOWN,   CAP_DAC_OVERRIDE, CAP_FOWNER,      CAP_FSETID,          CAP_KILL,
+    CAP_SETGID,  CAP_SETUID,       CAP_SETPCAP,     CAP_NET_RAW,         CAP_MKNOD,
+    CAP_SETFCAP, CAP_SYS_CHROOT,   CAP_AUDIT_WRITE, CAP_NET_BIND_SERVICE
 };
 
 uint32_t box_slot(uint32_t index)
@@ -245,18 +262,52 @@ static void close_box(void)
     fd_remove_tree(AT_FDCWD, box.data, &ignored);
 }
 
+/* As if an engine had started us: few capabilities, no namespaces, and the newer clone hidden. */
+static int enter_engine(void)
+{
+    struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+    struct __user_cap_data_struct data[2] = { { 0 } };
+    uint64_t kept = 0;
+    for (size_t i = 0; i < COUNT(engine_capabilities); i++) {
+        kept |= UINT64_C(1) << engine_capabilities[i];
+    }
+    for (int capability = 0; capability < 64; capability++) {
+        if ((kept >> capability & 1) == 0) {
+            prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
+        }
+    }
+    data[0].effective = data[0].permitted = (uint32_t)kept;
+    data[1].effective = data[1].permitted = (uint32_t)(kept >> 32);
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+    int result = filter == NULL;
+    result |= seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, 0);
+    result |= seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+    result |= seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(unshare), 0);
+    result |= seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(setns), 0);
+    result |= seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(mount), 0);
+    result |= seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
+                               SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_NEWUSER, CLONE_NEWUSER));
+    result |= seccomp_load(filter); /* while we still may */
+    seccomp_release(filter);
+    return result != 0 || syscall(SYS_capset, &header, data) != 0 ? -1 : 0;
+}
+
 static int run_situation(const char *name, const struct situation *situation,
                          const struct CMUnitTest *tests, size_t count)
 {
     char group[128];
     snprintf(group, sizeof(group), "%s, %s as %s", name, situation->profile,
-             situation->as_user ? "user" : "root");
-    if (situation->as_user && geteuid() == 0 &&
+             who_names[situation->who]);
+    if (situation->who == USER_ACCOUNT && geteuid() == 0 &&
         (setresgid(USER, USER, USER) != 0 || setresuid(USER, USER, USER) != 0)) {
         perror("setresuid");
         return 1;
     }
-    if (situation->as_user) {
+    if (situation->who == ENGINE && enter_engine() != 0) {
+        printf("skipped: %s: capabilities or filter refused\n", group);
+        return 0;
+    }
+    if (situation->who == USER_ACCOUNT) {
         prctl(PR_SET_DUMPABLE, 1, 0, 0, 0); /* as a program that was started by this user is */
     }
     int opened = open_box(situation);
@@ -282,8 +333,9 @@ int box_run_all(const char *name, const struct CMUnitTest *tests, size_t count)
 {
     int failed = 0;
     for (size_t i = 0; i < COUNT(situations); i++) {
-        if (!situations[i].as_user && geteuid() != 0) {
-            printf("skipped: %s as root: this is not root\n", situations[i].profile);
+        if (situations[i].who != USER_ACCOUNT && geteuid() != 0) {
+            printf("skipped: %s as %s: this is not root\n", situations[i].profile,
+                   who_names[situations[i].who]);
             continue;
         }
         fflush(NULL);
