@@ -6,6 +6,7 @@
 #include "fd.h"
 #include "inner.h"
 #include "mem.h"
+#include "privilege.h"
 #include "text.h"
 
 enum { PATHS_MAX = 32 };
@@ -218,6 +219,7 @@ int plan_start(struct supervisor *supervisor, struct child *child, struct error 
                                                             .tmp = places.tmp,
                                                             .boot = places.boot,
                                                             .cache = places.cache });
+    privilege_hide(false);
     result = sandbox_start(
         &supervisor->host,
         &(struct sandbox_plan){
@@ -239,6 +241,7 @@ int plan_start(struct supervisor *supervisor, struct child *child, struct error 
             .limit = child->limit,
         },
         &child->process, err);
+    privilege_hide(true);
     paths_release(&paths);
     plan_places_release(&places);
     if (result == 0 && kind->early_limits)

@@ -178,9 +178,6 @@ static void harden(void)
     umask(022);
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     prctl(PR_SET_NAME, "functiond");
-#ifndef __SANITIZE_ADDRESS__ /* the leak checker traces its own process */
-    prctl(PR_SET_DUMPABLE, 0);
-#endif
 }
 
 int serve_probe(const struct settings *settings, const char *data_directory, uint16_t port,
@@ -234,6 +231,7 @@ static int open_host(struct supervisor *supervisor, struct error *err)
                     &supervisor->host, err) < 0)
         return -1;
     supervisor->has_host = true;
+    privilege_hide(true);
     leftovers += sandbox_sweep(&supervisor->host);
     if (leftovers > 0)
         log_warning("%d processes of an earlier start were still there and have been ended",

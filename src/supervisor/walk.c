@@ -68,8 +68,9 @@ static int remove_directory(struct removal *removal, int dirfd, const char *name
 
     if (depth >= DEPTH_REMOVE) {
         snprintf(place, sizeof(place), ".deep.%u", removal->moved++);
-        fchmodat(dirfd, name, 0700,
-                 0); /* a move rewrites its "..", for which it must be writable */
+        /* A move rewrites its "..", for which it must be writable. */
+        if (fchmodat(dirfd, name, 0700, 0) < 0)
+            return -1;
         return renameat(dirfd, name, removal->top, place);
     }
     stream = open_stream(dirfd, name);

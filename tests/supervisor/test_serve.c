@@ -14,6 +14,7 @@
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,11 +119,19 @@ static void directory_remove(struct daemon *daemon)
     free(daemon->data);
 }
 
+static bool has_ended(const struct daemon *daemon)
+{
+    siginfo_t info = { 0 };
+
+    return waitid(P_PID, (id_t)daemon->pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
+           info.si_pid != 0;
+}
+
 static void wait_for(const struct daemon *daemon, const char *name)
 {
     auto_free char *path = xasprintf("%s/run/%s", daemon->data, name);
 
-    for (int i = 0; i < TIMEOUT_SECONDS * 100 && access(path, F_OK) < 0; i++)
+    while (access(path, F_OK) < 0 && !has_ended(daemon))
         poll(NULL, 0, 10);
     assert_int_equal(access(path, F_OK), 0);
 }
