@@ -2,6 +2,7 @@
 
 import json
 
+import worker as workers
 from common_cases import Case
 
 
@@ -79,6 +80,22 @@ class NodeFailures(Case):
         self.assertEqual(self.call("plaintextResponse").status, 200)
         self.assertNotIn(slow, self.worker.done)
         self.assertEqual(self.worker.finish(slow).text, "waited")
+
+    def test_a_busy_handler_does_not_hold_back_earlier_answers(self):
+        self.call("busy", body=b"1")
+        worker, ids, data = self.worker, [], b""
+        for _ in range(5):
+            worker.last_id += 1
+            worker.answers[worker.last_id] = workers.Answer()
+            data += workers.request_frames(worker.last_id, **self.request("busy", body=b"60"))
+            ids.append(worker.last_id)
+        start = workers.now()
+        worker.send(data)
+        worker.finish(ids[0])
+        first = workers.now() - start
+        for id in ids:
+            self.assertEqual(worker.finish(id).text, "busy")
+        self.assertLess(first, (workers.now() - start) / 2)
 
     def test_timeouts_of_different_length(self):
         long = self.worker.start(**self.request("wait", body=b"900", timeout_ms=600))

@@ -7,7 +7,7 @@
 const channel = require('./channel.cjs');
 const current = require('./v5.cjs');
 
-const WARM_MS = 20;                     /* without a LOAD for so long this is a spare: it has time to warm up */
+const WARM_MS = 100;                    /* without a LOAD for so long this is a spare: it has time to warm up */
 const KEPT = new Set(['PATH', 'HOME', 'TMPDIR', 'LANG']);
 
 let contract = null;

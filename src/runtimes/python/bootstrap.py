@@ -17,7 +17,7 @@ READ_LARGE = 1048576            # while a large body is coming
 OUT_MOST = 262144               # gathered bytes, then they are written at once
 QUICK_SECONDS = 0.0005          # handlers quicker than this have their answers gathered
 BODY_MOST = 20971520            # the contract's limit of a request body
-WARM_SECONDS = 0.02             # without a LOAD for so long this is a spare
+WARM_SECONDS = 0.1              # without a LOAD for so long this is a spare
 WARM = ("asyncio", "json", "traceback", "urllib.request", "http.client", "ssl", "datetime", "logging", "hashlib", "base64",
         "re", "typing", "inspect", "functools", "collections", "uuid", "decimal", "dataclasses", "email.utils")
 KEPT = ("PATH", "HOME", "TMPDIR", "LANG")
