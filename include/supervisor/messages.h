@@ -1,9 +1,11 @@
 /*
- * What the api and the supervisor say to each other: fixed packets on a SOCK_SEQPACKET socket, descriptors beside them.
+ * What the api and the supervisor say to each other: fixed packets on a SOCK_SEQPACKET socket,
+ * descriptors beside them.
  *
- * The supervisor trusts nothing it is told: names are checked (no slash, not "..", bounded), descriptors counted, and every
- * child gets the whole sandbox whatever the packet says. The api decides what runs; the supervisor only starts, grants,
- * limits, kills, reaps and reports. An unknown or malformed packet ends the api.
+ * The supervisor trusts nothing it is told: names are checked (no slash, not "..", bounded),
+ * descriptors counted, and every child gets the whole sandbox whatever the packet says. The api
+ * decides what runs; the supervisor only starts, grants, limits, kills, reaps and reports. An
+ * unknown or malformed packet ends the api.
  */
 #ifndef MESSAGES_H
 #define MESSAGES_H
@@ -16,13 +18,16 @@ enum { MESSAGE_NAME = 64, MESSAGE_TEXT = 512 };
 
 enum message_type {
     /* api -> supervisor */
-    MESSAGE_START = 1,          /* descriptors: launch memfd, stdin|-, stdout, stderr, channel|- as flagged */
+    /* descriptors: launch memfd, stdin|-, stdout, stderr, channel|- as flagged */
+    MESSAGE_START = 1,
     MESSAGE_HAND_OVER,          /* give a spare its code and limits */
     MESSAGE_HELLO_SEEN,         /* the worker said hello: apply the CPU limit */
     MESSAGE_KILL,
-    MESSAGE_SEAL,               /* make a built tree read-only, owned by the data owner; its build slot is free then */
+    /* make a built tree read-only, owned by the data owner; its build slot is free then */
+    MESSAGE_SEAL,
     MESSAGE_REMOVE,             /* delete a tree (and free its build slot) */
-    MESSAGE_CLEAN_SHUTDOWN,     /* struct message_stop: the api has stopped serving and will exit 0 */
+    /* struct message_stop: the api has stopped serving and will exit 0 */
+    MESSAGE_CLEAN_SHUTDOWN,
 
     /* supervisor -> api */
     MESSAGE_WELCOME = 64,       /* first; descriptor: memfd with the host report as JSON */
@@ -42,13 +47,15 @@ enum message_start_flags {
 };
 
 /*
- * START. The launch memfd holds: uint32 argc, uint32 envc, then argc + envc NUL-terminated strings. In every string the
- * supervisor replaces {code} by the directory the child sees its tree at (a spare: the directory below which its tree will
- * appear under its own name), {tmp} by its private temporary directory, {boot} by the directory of the bootstraps, {cache}
- * by the package cache. An empty string among the environment ends the replacing: what follows it is the user's own text
- * and stays as it is. TMPDIR and HOME are set to {tmp}, whatever the environment said.
+ * START. The launch memfd holds: uint32 argc, uint32 envc, then argc + envc NUL-terminated strings.
+ * In every string the supervisor replaces {code} by the directory the child sees its tree at (a
+ * spare: the directory below which its tree will appear under its own name), {tmp} by its private
+ * temporary directory, {boot} by the directory of the bootstraps, {cache} by the package cache. An
+ * empty string among the environment ends the replacing: what follows it is the user's own text and
+ * stays as it is. TMPDIR and HOME are set to {tmp}, whatever the environment said.
  *
- * A worker or spare has a channel, UNPACK and PACK run our own binary and nothing else does, BUILD alone may name a cache.
+ * A worker or spare has a channel, UNPACK and PACK run our own binary and nothing else does, BUILD
+ * alone may name a cache.
  */
 struct message_start {
     uint32_t type;
@@ -79,7 +86,10 @@ struct message_worker {         /* HELLO_SEEN, KILL; STARTED with pid */
     uint64_t worker_id;
 };
 
-/* What REMOVE deletes: a tree below builds/, or the package cache of a project (all of its directories below cache/). */
+/*
+ * What REMOVE deletes: a tree below builds/, or the package cache of a project (all of its
+ * directories below cache/).
+ */
 enum tree_place { TREE_BUILD, TREE_CACHE, TREE_PLACES };
 
 struct message_tree {           /* SEAL, REMOVE and their answers */

@@ -255,8 +255,7 @@ static int carry_out(const struct settings *settings, json_t *request, struct bu
     return result;
 }
 
-/* ----------------------------------------------------------------------------------------------------------------
- */
+/* --------------------------------------------------------------------------------------------- */
 
 static int run_verb(const struct control_verb *verb, int argc, char **argv)
 {

@@ -42,9 +42,7 @@ struct packet {
     char data[];
 };
 
-/* ---- start
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- start ---------------------------------------------------------------------------------- */
 
 /* What may pass from our environment: place, language, outgoing proxies, certificates, and the
  * sanitizers' options. */
@@ -187,9 +185,7 @@ int api_process_start(struct supervisor *supervisor, struct error *err)
     return 0;
 }
 
-/* ---- talk
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- talk ----------------------------------------------------------------------------------- */
 
 static void disconnect(struct supervisor *supervisor)
 {
@@ -316,9 +312,7 @@ void api_process_send(struct supervisor *supervisor, const void *data, size_t by
     loop_watch_change(supervisor->loop, api->watch, EPOLLIN | EPOLLOUT);
 }
 
-/* ---- end
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- end ------------------------------------------------------------------------------------ */
 
 static void restart(void *context)
 {

@@ -37,9 +37,7 @@ static bool is_of_build(enum sandbox_kind kind)
     return kind == SANDBOX_UNPACK || kind == SANDBOX_BUILD || kind == SANDBOX_PACK;
 }
 
-/* ---- table
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- table ---------------------------------------------------------------------------------- */
 
 struct child *children_find(const struct supervisor *supervisor, uint64_t worker_id)
 {
@@ -120,9 +118,7 @@ static void child_remove(struct child *child)
     serve_check_finished(supervisor);
 }
 
-/* ---- gone
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- gone ----------------------------------------------------------------------------------- */
 
 static void cleaned(struct supervisor *supervisor, void *context, const char *error)
 {
@@ -282,9 +278,7 @@ bool children_reap(struct supervisor *supervisor, pid_t pid)
     return false;
 }
 
-/* ---- start
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- start ---------------------------------------------------------------------------------- */
 
 static void child_run(struct child *child)
 {
@@ -388,9 +382,7 @@ void children_start(struct supervisor *supervisor, const struct message_start *s
         child_run(child);
 }
 
-/* ---- orders
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- orders --------------------------------------------------------------------------------- */
 
 static int hand_over(struct supervisor *supervisor, struct child *child,
                      const struct message_hand_over *message, struct error *err)

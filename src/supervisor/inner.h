@@ -36,9 +36,7 @@ enum {
 struct supervisor;
 struct packet;
 
-/* ---- helper.c
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- helper.c ------------------------------------------------------------------------------- */
 
 /* Runs in a fork of the supervisor; what it changes in memory is lost unless the memory is shared.
  */
@@ -60,9 +58,7 @@ int helper_start(struct supervisor *supervisor, helper_work *work, helper_done *
 bool helper_reaped(struct supervisor *supervisor, pid_t pid, int status);
 void helpers_release(struct supervisor *supervisor); /* kills and waits */
 
-/* ---- api.c
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- api.c ---------------------------------------------------------------------------------- */
 
 struct api_process {
     pid_t pid; /* 0: not running */
@@ -83,9 +79,7 @@ void api_process_kill(struct supervisor *supervisor);
 void api_process_reaped(struct supervisor *supervisor, int status);
 void api_process_close(struct supervisor *supervisor);
 
-/* ---- children.c
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- children.c ----------------------------------------------------------------------------- */
 
 enum child_state { CHILD_PREPARING, CHILD_RUNNING, CHILD_ENDING, CHILD_CLEANING, CHILD_STATES };
 
@@ -132,9 +126,7 @@ bool children_use_tree(const struct supervisor *supervisor, const char *tree);
 bool children_use_cache(const struct supervisor *supervisor, const char *cache);
 void child_end(struct child *child, enum kill_cause cause);
 
-/* ---- plan.c
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- plan.c --------------------------------------------------------------------------------- */
 
 /* Where the child sees its places; texts are allocated, plan_places_release() frees them. */
 struct plan_places {
@@ -185,9 +177,7 @@ int trees_cache_take(struct supervisor *supervisor, struct child *child, const c
                      helper_done *done, struct error *err);
 void trees_cache_return(struct supervisor *supervisor, const struct child *child);
 
-/* ---- watch.c
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- watch.c -------------------------------------------------------------------------------- */
 
 struct watch {
     struct loop_timer memory_timer, disk_timer;
@@ -197,16 +187,12 @@ struct watch {
 void watch_wake(struct supervisor *supervisor); /* there is a child to watch; may be repeated */
 void watch_release(struct supervisor *supervisor);
 
-/* ---- leftovers.c
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- leftovers.c ---------------------------------------------------------------------------- */
 
 void leftovers_note(struct supervisor *supervisor, const struct child *child);
 int leftovers_sweep(struct supervisor *supervisor); /* returns how many processes were ended */
 
-/* ---- serve.c
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- serve.c -------------------------------------------------------------------------------- */
 
 enum serve_phase { SERVING, STOPPING, STOPPING_NOW, STOPPED };
 
@@ -239,9 +225,7 @@ void serve_check_finished(struct supervisor *supervisor); /* called when a child
 int serve_probe(const struct settings *settings, const char *data_directory, uint16_t port,
                 struct sandbox_host *ret_host, struct error *err);
 
-/* ---- listen.c
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- listen.c ------------------------------------------------------------------------------- */
 
 /* Binds and listens; address as in the setting listen. *ret_name: what was bound, as
  * http://host:port. */

@@ -39,9 +39,7 @@ static bool is_full(const struct supervisor *supervisor)
     return supervisor->host.profile == SANDBOX_FULL;
 }
 
-/* ---- places
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- places --------------------------------------------------------------------------------- */
 
 static char *place(const struct supervisor *supervisor, const char *in_box, const char *directory,
                    const char *name)
@@ -75,9 +73,7 @@ void plan_places_release(struct plan_places *places)
     *places = (struct plan_places){ 0 };
 }
 
-/* ---- limits
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- limits --------------------------------------------------------------------------------- */
 
 void plan_limit(const struct supervisor *supervisor, uint32_t kind, uint32_t memory_mb,
                 uint32_t cpus_milli, uint32_t cpu_seconds, struct sandbox_limit *ret_limit)
@@ -100,9 +96,7 @@ void plan_limit(const struct supervisor *supervisor, uint32_t kind, uint32_t mem
     };
 }
 
-/* ---- paths
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- paths ---------------------------------------------------------------------------------- */
 
 struct paths {
     struct sandbox_path rows[PATHS_MAX];
@@ -182,9 +176,7 @@ static void paths_init(const struct supervisor *supervisor, const struct child *
         add_interpreters(supervisor, paths);
 }
 
-/* ---- start
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- start ---------------------------------------------------------------------------------- */
 
 static int grant_code(struct supervisor *supervisor, struct child *child, struct error *err)
 {

@@ -30,9 +30,7 @@
 enum { LOCK_WAIT_MS = 1000, REPORT_BYTES = 1 << 14 };
 static const int64_t SECOND_US = 1000000;
 
-/* ---- end
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- end ------------------------------------------------------------------------------------ */
 
 static void give_up(void *context)
 {
@@ -95,9 +93,7 @@ static void stop(struct supervisor *supervisor)
                    clock_monotonic_us() + (seconds + 5) * SECOND_US, stop_is_late, supervisor);
 }
 
-/* ---- signals
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- signals -------------------------------------------------------------------------------- */
 
 /* As subreaper, and in a container as pid 1, everything that lost its parent ends here. */
 static void reap(struct supervisor *supervisor)
@@ -159,9 +155,7 @@ static int open_signals(struct supervisor *supervisor, struct error *err)
                           supervisor, &watch, err);
 }
 
-/* ---- start
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- start ---------------------------------------------------------------------------------- */
 
 static void harden(void)
 {

@@ -113,9 +113,7 @@ int trees_rename_away(struct supervisor *supervisor, int dirfd, const char *name
     return 0;
 }
 
-/* ---- leases
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- leases --------------------------------------------------------------------------------- */
 
 struct lease *trees_lease(const struct supervisor *supervisor, const char *tree)
 {
@@ -232,9 +230,7 @@ void trees_seal(struct supervisor *supervisor, const struct message_tree *messag
         answer(supervisor, message, err.message);
 }
 
-/* ---- removing
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- removing ------------------------------------------------------------------------------- */
 
 static int remove_build(struct supervisor *supervisor, const struct message_tree *message,
                         uint64_t api, struct error *err)
@@ -311,9 +307,7 @@ void trees_release(struct supervisor *supervisor)
         lease_drop(supervisor, supervisor->leases->tree);
 }
 
-/* ---- at start
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- at start ------------------------------------------------------------------------------- */
 
 static int tidy_work(void *context, struct error *err)
 {

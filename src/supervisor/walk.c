@@ -49,9 +49,7 @@ static DIR *open_stream(int dirfd, const char *name)
     return stream;
 }
 
-/* ---- removing
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- removing ------------------------------------------------------------------------------- */
 
 struct removal {
     int top;
@@ -233,9 +231,7 @@ int walk_own(int dir, const char *name, const struct walk_owner *owner, struct e
     return visit_directory(&visit, dir, name, 0700, 0, err);
 }
 
-/* ---- measuring
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- measuring ------------------------------------------------------------------------------ */
 
 struct measure {
     uint64_t entry_limit, bytes, entries;

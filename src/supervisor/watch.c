@@ -14,9 +14,7 @@
 static const int64_t MEMORY_PERIOD_US = 100000, DISK_PERIOD_US = 1000000;
 enum { TMP_ENTRIES = 16384, BUILD_ENTRIES = 200000 };
 
-/* ---- memory
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- memory --------------------------------------------------------------------------------- */
 
 static void memory_look(void *context)
 {
@@ -38,9 +36,7 @@ static void memory_look(void *context)
                        clock_monotonic_us() + MEMORY_PERIOD_US, memory_look, supervisor);
 }
 
-/* ---- disk
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- disk ----------------------------------------------------------------------------------- */
 
 struct disk_row {
     uint64_t serial; /* of the child */
@@ -146,8 +142,7 @@ static void disk_look(void *context)
     supervisor->watch.measuring = true;
 }
 
-/* ----------------------------------------------------------------------------------------------------------------
- */
+/* --------------------------------------------------------------------------------------------- */
 
 void watch_wake(struct supervisor *supervisor)
 {

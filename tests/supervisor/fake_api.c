@@ -183,9 +183,7 @@ static void make_tree(const char *tree)
     expect(text_equals(tree_order(MESSAGE_SEAL, MESSAGE_SEALED, tree), ""));
 }
 
-/* ---- scenarios
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- scenarios ------------------------------------------------------------------------------ */
 
 static void scenario_workers(const char *data)
 {

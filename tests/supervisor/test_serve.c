@@ -145,9 +145,7 @@ static size_t count_text(const char *text, const char *part)
     return count;
 }
 
-/* ---- tests
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- tests ---------------------------------------------------------------------------------- */
 
 static void in_profile(const char *sandbox, const char *scenario)
 {
