@@ -31,7 +31,10 @@
  * ordinary host. */
 static const struct system_path {
     const char *path;
-    bool network; /* only with a policy that has network */
+    bool network;    /* only with a policy that has network */
+    bool build;      /* only for builds: where packages come from */
+    bool if_visible; /* a program that sees it and may not read it gives up; where absent, it goes
+                        on */
 } system_paths[] = {
     { .path = "/usr" },
     { .path = "/bin" },
@@ -47,6 +50,12 @@ static const struct system_path {
     { .path = "/etc/localtime" },
     { .path = "/etc/timezone" },
     { .path = "/etc/mime.types" },
+    { .path = "/etc/debian_version" },
+    { .path = "/etc/lsb-release" },
+    { .path = "/etc/os-release" },
+    { .path = "/etc/gitconfig", .if_visible = true },
+    { .path = "/etc/npmrc", .build = true },
+    { .path = "/etc/pip.conf", .build = true },
     { .path = "/etc/php" },
     { .path = "/etc/ssl/certs" },
     { .path = "/etc/ssl/openssl.cnf" },
@@ -88,7 +97,8 @@ static struct mount_row *add(struct prepared *prepared, enum mount_kind kind, co
 
 static bool is_wanted(const struct system_path *row, const struct prepared *prepared)
 {
-    return !row->network || prepared->plan->network != NETWORK_NONE;
+    return (!row->network || prepared->plan->network != NETWORK_NONE) &&
+           (!row->build || prepared->plan->kind == SANDBOX_BUILD);
 }
 
 static void add_system_path(struct prepared *prepared, const char *path)
@@ -153,7 +163,7 @@ int mounts_prepare(struct sandbox_host *host, struct prepared *prepared, struct 
 {
     const struct sandbox_plan *plan = prepared->plan;
     for (size_t i = 0; i < COUNT(system_paths); i++) {
-        if (is_wanted(&system_paths[i], prepared)) {
+        if (is_wanted(&system_paths[i], prepared) && !system_paths[i].if_visible) {
             add_system_path(prepared, system_paths[i].path);
         }
     }
