@@ -119,7 +119,7 @@ void call_complete_abandoned(struct run_call *call)
     release(call);
 }
 
-void call_fail(struct run_call *call, int code, const char *sentence)
+void run_call_fail(struct run_call *call, int code, const char *sentence)
 {
     snprintf(call->result.message, sizeof(call->result.message), "%s", sentence);
     call->result.code = code;
@@ -275,12 +275,12 @@ static void submit(struct run_call *call, const struct run_request *request)
     struct pool *pool;
     size_t body_size = request->body == NULL ? 0 : request->body->size;
     if (encode(call, request) < 0) {
-        call_fail(call, 400, "The request's method, path or headers are too long.");
+        run_call_fail(call, 400, "The request's method, path or headers are too long.");
         return;
     }
     take_body(call, request->body);
     if (pool_of(call->run, call->function, &pool, &err) < 0)
-        call_fail(call, error_rows[err.type].code, err.message);
+        run_call_fail(call, error_rows[err.type].code, err.message);
     else if ((body_size > 0 && !call_hold(call, body_size)) || pool_put(pool, call) < 0)
         call_complete(call, RUN_OVERLOADED);
 }

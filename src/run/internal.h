@@ -110,7 +110,7 @@ void call_complete(struct run_call *call,
 void call_complete_abandoned(struct run_call *call);
 void call_abandon(struct run_call *call, enum run_outcome outcome, const char *sentence);
 /* done now; the worker keeps it until it has answered */
-void call_fail(struct run_call *call, int code,
+void run_call_fail(struct run_call *call, int code,
                const char *sentence); /* call_complete as RUN_FAILED */
 void call_time_out(
     struct run_call *call); /* completes with what the bootstrap would have answered */
@@ -173,7 +173,7 @@ struct worker {
     const struct interpreter *interpreter;
     struct pool *pool;        /* NULL: a spare */
     struct spare_set *spares; /* of a spare */
-    bool said_hello, was_loaded, was_spare, has_served;
+    bool said_hello, was_loaded, was_spare, has_served, has_answered;
     uint32_t memory_mb, cpus_milli;
     uint32_t counted_mb; /* of run->memory_mb */
     struct channel channel;

@@ -112,7 +112,7 @@ void pool_fail_waiting(struct pool *pool, int code, const char *sentence)
     while ((link = list_first(&pool->waiting)) != NULL) {
         struct run_call *call = list_member(link, struct run_call, link);
         pool_withdraw(pool, call);
-        call_fail(call, code, sentence);
+        run_call_fail(call, code, sentence);
     }
 }
 

@@ -92,6 +92,13 @@ static void write_all(void *context)
         channel_flush(&list_member(link, struct worker, dirty_link)->channel);
 }
 
+/* Frames made behind write_all's back, by a hook that runs after it, do not wait for the next event. */
+static int64_t longest_wait_us(void *context)
+{
+    const struct run *run = context;
+    return list_is_empty(&run->dirty) ? -1 : 0;
+}
+
 static struct run *make(const struct run_options *options)
 {
     struct run *run = xcalloc(1, sizeof(*run));
@@ -125,6 +132,7 @@ int run_new(const struct run_options *options, struct run **ret_run, struct erro
         return -1;
     }
     loop_at_turn_end(run->loop, write_all, run);
+    loop_limit_wait(run->loop, longest_wait_us, run);
     run->queue = queue_new(run);
     spares_open(run);
     *ret_run = run;
@@ -150,7 +158,7 @@ static void move_waiting(struct run *run, struct pool *pool, struct live_functio
         live_function_drop(call->function);
         call->function = new;
         if (pool_of(run, new, &next, &err) < 0)
-            call_fail(call, error_rows[err.type].code, err.message);
+            run_call_fail(call, error_rows[err.type].code, err.message);
         else if (pool_put(next, call) < 0)
             call_complete(call, RUN_OVERLOADED);
     }

@@ -290,6 +290,7 @@ void worker_release_call(struct worker *worker, struct run_call *call)
 {
     uint16_t number = (uint16_t)(call->request_id & 0xffff);
     struct worker_slot *slot = &worker->slots[number - 1];
+    bool was_first = list_first(&worker->calls) == &call->link;
     slot->call = NULL;
     slot->next_free = worker->first_free;
     worker->first_free = number;
@@ -300,7 +301,7 @@ void worker_release_call(struct worker *worker, struct run_call *call)
 
     /* The next one of a serial worker starts now, so its time does. */
     struct list *next = list_first(&worker->calls);
-    if (next != NULL && worker_is_serial(worker))
+    if (next != NULL && was_first && worker_is_serial(worker))
         call_arm(list_member(next, struct run_call, link));
 }
 
@@ -326,13 +327,20 @@ static int take_hello(struct worker *worker, const struct frame *frame, const ch
     return 0;
 }
 
-static void finish_call(struct worker *worker, struct run_call *call)
+/* The first answer also took the loading of the code: it says nothing about the next. */
+static void learn_service_time(struct worker *worker, const struct run_call *call)
 {
     struct pool *pool = worker->pool;
     int64_t took_us = loop_now_us(worker->run->loop) - call->started_us;
-    if (worker_is_serial(worker) && pool != NULL)
-        pool->service_us = pool->service_us == 0 ? took_us + 1
-                                                 : (7 * pool->service_us + took_us) / 8 + 1;
+    if (worker->has_answered && worker_is_serial(worker))
+        pool->service_us =
+            pool->service_us == 0 ? took_us + 1 : (7 * pool->service_us + took_us) / 8 + 1;
+    worker->has_answered = true;
+}
+
+static void finish_call(struct worker *worker, struct run_call *call)
+{
+    learn_service_time(worker, call);
     worker->outputs[0].since_answer = worker->outputs[1].since_answer = 0;
     worker_release_call(worker, call);
     if (call->state == CALL_ABANDONED)

@@ -75,7 +75,7 @@ void worker_fail_calls(struct worker *worker, const char *sentence, const char *
         } else {
             if (errors != NULL)
                 answer_take_log(call, 1, errors, strlen(errors));
-            call_fail(call, 500, sentence);
+            run_call_fail(call, 500, sentence);
         }
     }
 }
