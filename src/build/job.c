@@ -1,9 +1,12 @@
 /*
- * One build, step by step on the loop thread. Each step starts something that may take long (a lane, a child, a seal) and
- * names what comes after; whatever goes wrong leads to job_fail(), whatever is canceled to job_end().
+ * One build, step by step on the loop thread. Each step starts something that may take long (a
+ * lane, a child, a seal) and names what comes after; whatever goes wrong leads to job_fail(),
+ * whatever is canceled to job_end().
  *
- *   load -> clear tree -> unpack -> mark building -> commands -> pack -> keep output -> seal -> mark ready -> end
- *      \________\___________\____________\______________\________\________\_________\________> mark failed -> end
+ *   load -> clear tree -> unpack -> mark building -> commands -> pack -> keep output -> seal ->
+ * mark ready -> end
+ *      \________\___________\____________\______________\________\________\_________\________> mark
+ * failed -> end
  */
 #include "builder_private.h"
 
@@ -33,7 +36,9 @@ static void job_pack(struct job *job);
 static void job_seal(struct job *job);
 static void job_end(struct job *job);
 
-/* ---- lanes ------------------------------------------------------------------------------------------------------ */
+/* ---- lanes
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 static void lane_done(void *context)
 {
@@ -67,7 +72,9 @@ void job_lane(struct job *job, job_step *step, job_next *after)
         loop_timer_arm(loop, &job->again, loop_now_us(loop) + LANE_RETRY_US, lane_again, job);
 }
 
-/* ---- the ends --------------------------------------------------------------------------------------------------- */
+/* ---- the ends
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 static void tree_gone(void *context, const char *error)
 {
@@ -99,7 +106,8 @@ static void failed_marked(struct job *job, const struct error *err)
     run_tree_remove(job->builder->options.run, job->deployment_id, tree_gone, job);
 }
 
-/* The build failed: the sentence ends its log. A canceled one, or one that a stop interrupts, leaves its row alone. */
+/* The build failed: the sentence ends its log. A canceled one, or one that a stop interrupts,
+ * leaves its row alone. */
 static void job_fail(struct job *job, const char *sentence)
 {
     job->ending = true;
@@ -139,7 +147,9 @@ static void deadline_passed(void *context)
     job_abort(job);
 }
 
-/* ---- children --------------------------------------------------------------------------------------------------- */
+/* ---- children
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 /* Why a child did not do its work, as a sentence; "" when it did. */
 static void child_sentence(const struct job *job, bool failed, uint32_t reason, int status,
@@ -174,7 +184,7 @@ static void job_child(struct job *job, struct child_request *request, const stru
         return;
     }
     request->tree = job->deployment_id;
-    request->cache = job->project_id;
+    request->cache = request->kind == SANDBOX_BUILD ? job->project_id : "";
     request->launch = launch;
     request->context = job;
     request->stderr_fd = write_end;
@@ -202,7 +212,8 @@ static bool child_went_well(struct job *job, bool failed, uint32_t reason, int s
     return false;
 }
 
-/* ---- load, clear, unpack ---------------------------------------------------------------------------------------- */
+/* ---- load, clear, unpack
+ * ---------------------------------------------------------------------------------------- */
 
 static void tree_cleared(void *context, const char *error)
 {
@@ -297,7 +308,8 @@ static void job_unpack(struct job *job)
               &launch);
 }
 
-/* ---- the user's commands ---------------------------------------------------------------------------------------- */
+/* ---- the user's commands
+ * ---------------------------------------------------------------------------------------- */
 
 static void commanded(void *context, bool failed, uint32_t reason, int status, uint64_t cpu_us,
                       const char *text)
@@ -367,7 +379,8 @@ static void job_commands(struct job *job)
               &launch);
 }
 
-/* ---- pack, keep, seal ------------------------------------------------------------------------------------------- */
+/* ---- pack, keep, seal
+ * ------------------------------------------------------------------------------------------- */
 
 static void output_kept(struct job *job, const struct error *err)
 {

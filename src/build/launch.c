@@ -76,7 +76,7 @@ void launch_build(struct buffer *ret_launch, const struct interpreter *interpret
     const struct runtime_family *family = interpreter->family;
     auto_free char *prelude = fill_in(family->build_prelude, interpreter);
     auto_free char *script = xasprintf("set -e\ncd \"$1\"\n%s\n%s\n", prelude, commands);
-    const size_t most = COUNT(base) + count_list(environment) +
+    const size_t most = 1 + COUNT(base) + count_list(environment) +
                         count_list(family->build_environment);
     char **all = xcalloc(most + 1, sizeof *all);
     size_t count = 0;
@@ -84,10 +84,11 @@ void launch_build(struct buffer *ret_launch, const struct interpreter *interpret
     for (size_t i = 0; i < COUNT(base); i++)
         if (!is_given(environment, base[i]))
             all[count++] = xstrdup(base[i]);
-    for (; *environment; environment++)
-        all[count++] = xstrdup(*environment);
     for (const char *const *line = family->build_environment; *line; line++)
         all[count++] = fill_in(*line, interpreter);
+    all[count++] = xstrdup(""); /* no {code} and the like is replaced behind this */
+    for (; *environment; environment++)
+        all[count++] = xstrdup(*environment);
     launch_write(ret_launch,
                  (const char *const[]){ "/bin/bash", "-c", script, "build", "{code}", NULL },
                  (const char *const *)all);
