@@ -1,5 +1,6 @@
 /*
- * Signed tokens (JWT, HS256): user tokens, per-execution keys, upload and download tokens. Nothing is stored.
+ * Signed tokens (JWT, HS256): user tokens, per-execution keys, upload and download tokens. Nothing
+ * is stored.
  */
 #ifndef TOKEN_H
 #define TOKEN_H
@@ -27,11 +28,16 @@ struct token_signer;
 int token_signer_new(const unsigned char secret[32], struct token_signer **ret_signer);
 void token_signer_free(struct token_signer *signer);
 
-char *token_sign(const struct token_signer *signer, enum token_kind kind, const struct token *token);  /* caller frees */
+/* Caller frees. */
+char *token_sign(const struct token_signer *signer, enum token_kind kind,
+                 const struct token *token);
 
-/* Errors: USER_JWT_INVALID "Failed to verify JWT. <reason>" (TOKEN_USER), PROJECT_KEY_EXPIRED (TOKEN_KEY). */
-int token_verify(const struct token_signer *signer, enum token_kind kind, const char *text, int64_t now_seconds,
-                 struct token *ret_token, struct error *err);
+/*
+ * Errors: USER_JWT_INVALID "Failed to verify JWT. <reason>" (TOKEN_USER), PROJECT_KEY_EXPIRED
+ * (TOKEN_KEY).
+ */
+int token_verify(const struct token_signer *signer, enum token_kind kind, const char *text,
+                 int64_t now_seconds, struct token *ret_token, struct error *err);
 void token_release(struct token *token);
 
 #endif

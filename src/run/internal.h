@@ -17,8 +17,7 @@
 #include "run.h"
 #include "store.h"
 
-/* ---- children: what the supervisor runs for us
- * ------------------------------------------------------------------- */
+/* ---- children: what the supervisor runs for us ----------------------------------------------- */
 
 struct child;
 
@@ -65,9 +64,7 @@ void link_send(struct link *link, const void *message, size_t size);
 void link_send_worker(struct link *link, enum message_type type, uint64_t worker_id);
 void link_flush(struct link *link); /* blocking, at the end */
 
-/* ---- calls
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- calls ----------------------------------------------------------------------------------- */
 
 enum call_state {
     CALL_FREE,
@@ -111,7 +108,7 @@ void call_complete_abandoned(struct run_call *call);
 void call_abandon(struct run_call *call, enum run_outcome outcome, const char *sentence);
 /* done now; the worker keeps it until it has answered */
 void run_call_fail(struct run_call *call, int code,
-               const char *sentence); /* call_complete as RUN_FAILED */
+                   const char *sentence); /* call_complete as RUN_FAILED */
 void call_time_out(
     struct run_call *call); /* completes with what the bootstrap would have answered */
 bool call_hold(struct run_call *call,
@@ -126,9 +123,7 @@ int answer_take_body(struct run_call *call, const struct frame *frame, bool *ret
 void answer_take_log(struct run_call *call, int stream, const char *bytes, size_t size);
 void answer_finish_logs(struct run_call *call);
 
-/* ---- workers
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- workers --------------------------------------------------------------------------------- */
 
 enum worker_state {
     WORKER_STARTING, /* asked for, has not said hello */
@@ -205,8 +200,7 @@ extern const struct child_events worker_child_events;
 void worker_bury(struct worker *worker, const char *sentence); /* frees it */
 void worker_fail_calls(struct worker *worker, const char *sentence, const char *errors);
 
-/* ---- pools and spares
- * --------------------------------------------------------------------------------------------- */
+/* ---- pools and spares ------------------------------------------------------------------------ */
 
 struct pool {
     struct run *run;
@@ -261,9 +255,7 @@ struct worker *spare_take(struct run *run, struct pool *pool,
 void spare_gone(struct worker *worker, const char *sentence);
 bool spare_evict(struct run *run);
 
-/* ---- environment.c
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- environment.c --------------------------------------------------------------------------- */
 
 void environment_launch(const struct pool *pool, struct buffer *ret_launch);
 bool environment_needs_own_start(const struct pool *pool);
@@ -271,8 +263,7 @@ void environment_load(const struct run *run, const struct pool *pool, struct buf
 const struct specification *run_specification(
     const char *slug); /* unknown or NULL: the default one */
 
-/* ---- the asynchronous queue
- * --------------------------------------------------------------------------------------- */
+/* ---- the asynchronous queue ------------------------------------------------------------------ */
 
 struct queue;
 struct queue *queue_new(struct run *run);
@@ -281,9 +272,7 @@ size_t queue_waiting(const struct queue *queue);
 size_t queue_running(const struct queue *queue);
 void queue_pump(struct queue *queue);
 
-/* ---- all of it
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- all of it ------------------------------------------------------------------------------- */
 
 struct run {
     struct run_options options;

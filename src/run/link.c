@@ -21,7 +21,7 @@ enum { CHILDREN_MAX = 65535 };
 struct tree_request {
     struct list link;
     uint64_t id;
-    void (*done)(void *context, const char *error);
+    run_tree_done *done;
     void *context;
 };
 
@@ -175,11 +175,11 @@ void link_flush(struct link *link)
 
 /* ---- trees --------------------------------------------------------------------------------- */
 
-static void request_tree(struct run *run, enum message_type type, const char *tree,
-                         void (*done)(void *context, const char *error), void *context)
+static void request_tree(struct run *run, enum message_type type, enum tree_place place,
+                         const char *tree, run_tree_done *done, void *context)
 {
     struct link *link = &run->link;
-    struct message_tree message = { .type = type, .request_id = ++link->sequence };
+    struct message_tree message = { .type = type, .place = place, .request_id = ++link->sequence };
     int length = snprintf(message.tree, sizeof(message.tree), "%s", tree);
     if (link->is_lost || length >= MESSAGE_NAME) {
         done(context, link->is_lost ? "the supervisor is gone" : "the tree's name is too long");
@@ -191,16 +191,19 @@ static void request_tree(struct run *run, enum message_type type, const char *tr
     link_send(link, &message, sizeof(message));
 }
 
-void run_tree_seal(struct run *run, const char *tree,
-                   void (*done)(void *context, const char *error), void *context)
+void run_tree_seal(struct run *run, const char *tree, run_tree_done *done, void *context)
 {
-    request_tree(run, MESSAGE_SEAL, tree, done, context);
+    request_tree(run, MESSAGE_SEAL, TREE_BUILD, tree, done, context);
 }
 
-void run_tree_remove(struct run *run, const char *tree,
-                     void (*done)(void *context, const char *error), void *context)
+void run_tree_remove(struct run *run, const char *tree, run_tree_done *done, void *context)
 {
-    request_tree(run, MESSAGE_REMOVE, tree, done, context);
+    request_tree(run, MESSAGE_REMOVE, TREE_BUILD, tree, done, context);
+}
+
+void run_cache_remove(struct run *run, const char *project_id, run_tree_done *done, void *context)
+{
+    request_tree(run, MESSAGE_REMOVE, TREE_CACHE, project_id, done, context);
 }
 
 static void take_tree(struct link *link, const struct message_tree *message)

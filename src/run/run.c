@@ -92,7 +92,8 @@ static void write_all(void *context)
         channel_flush(&list_member(link, struct worker, dirty_link)->channel);
 }
 
-/* Frames made behind write_all's back, by a hook that runs after it, do not wait for the next event. */
+/* Frames made behind write_all's back, by a hook that runs after it, do not wait for the next
+ * event. */
 static int64_t longest_wait_us(void *context)
 {
     const struct run *run = context;

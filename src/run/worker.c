@@ -333,8 +333,8 @@ static void learn_service_time(struct worker *worker, const struct run_call *cal
     struct pool *pool = worker->pool;
     int64_t took_us = loop_now_us(worker->run->loop) - call->started_us;
     if (worker->has_answered && worker_is_serial(worker))
-        pool->service_us =
-            pool->service_us == 0 ? took_us + 1 : (7 * pool->service_us + took_us) / 8 + 1;
+        pool->service_us = pool->service_us == 0 ? took_us + 1
+                                                 : (7 * pool->service_us + took_us) / 8 + 1;
     worker->has_answered = true;
 }
 
