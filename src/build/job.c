@@ -287,7 +287,7 @@ static void unpacked(void *context, bool failed, uint32_t reason, int status, ui
 static void job_unpack(struct job *job)
 {
     const struct settings *s = job->builder->options.settings;
-    struct buffer launch __attribute__((cleanup(buffer_release)));
+    auto_buffer struct buffer launch = { 0 };
     char bytes[32], entries[32], ratio[32];
 
     snprintf(bytes, sizeof bytes, "%lld", (long long)s->package_unpacked);
@@ -350,7 +350,7 @@ static void job_commands(struct job *job)
     const struct interpreter *interpreter = interpreter_of(job);
     struct live_function *function = registry_function(o->registry, job->project_id,
                                                        job->function_id);
-    struct buffer launch __attribute__((cleanup(buffer_release)));
+    auto_buffer struct buffer launch = { 0 };
 
     if (!interpreter)
         return;
@@ -406,7 +406,7 @@ static void packed(void *context, bool failed, uint32_t reason, int status, uint
 static void job_pack(struct job *job)
 {
     const struct settings *s = job->builder->options.settings;
-    struct buffer launch __attribute__((cleanup(buffer_release)));
+    auto_buffer struct buffer launch = { 0 };
     char bytes[32];
 
     job->output_path = xasprintf("%s/uploads/%s.output", s->data, job->deployment_id);
