@@ -1,6 +1,6 @@
 /*
- * The log of a running build: the child's output and our own lines, brought to the store a few times a second so that a
- * client polling the deployment sees it grow.
+ * The log of a running build: the child's output and our own lines, brought to the store a few
+ * times a second so that a client polling the deployment sees it grow.
  */
 #include "builder_private.h"
 
@@ -43,7 +43,8 @@ void job_log_add(struct job *job, const char *text, size_t bytes)
         loop_timer_arm(loop, &job->flush, loop_now_us(loop) + FLUSH_US, flush_due, job);
 }
 
-/* grey [HH:MM:SS], red brackets around our name, then the text in its colour: the shape clients colour their logs by. */
+/* grey [HH:MM:SS], red brackets around our name, then the text in its colour: the shape clients
+ * colour their logs by. */
 void job_log_line(struct job *job, const char *colour, const char *text)
 {
     time_t now = (time_t)(clock_realtime_us() / 1000000);
@@ -82,7 +83,8 @@ static void log_written(void *context, const struct error *err)
     free(w);
 }
 
-/* A secret variable's value printed by a build is starred out; short values would star out ordinary words. */
+/* A secret variable's value printed by a build is starred out; short values would star out ordinary
+ * words. */
 static void mask_secrets(const struct job *job, char *text, size_t bytes)
 {
     for (char **secret = job->secrets; secret && *secret; secret++) {

@@ -1,8 +1,10 @@
 /*
- * Packing what a build left: our own binary inside the sandbox, writing a tar.gz to standard output.
+ * Packing what a build left: our own binary inside the sandbox, writing a tar.gz to standard
+ * output.
  *
- * The tree was made by foreign code and may change while it is read, so every step is by descriptor and follows no link.
- * Names are sorted and times left out: the same tree packs to the same bytes, and the store keeps it once.
+ * The tree was made by foreign code and may change while it is read, so every step is by descriptor
+ * and follows no link. Names are sorted and times left out: the same tree packs to the same bytes,
+ * and the store keeps it once.
  */
 #include "roles.h"
 

@@ -1,6 +1,6 @@
 /*
- * What a build reads from and writes to the store. Runs on lanes; every move of a status is a compare-and-set, so that a
- * cancel that came first is never overwritten.
+ * What a build reads from and writes to the store. Runs on lanes; every move of a status is a
+ * compare-and-set, so that a cancel that came first is never overwritten.
  */
 #include "builder_private.h"
 
@@ -93,7 +93,8 @@ int job_keep_output(struct job *job, struct db *db, struct error *err)
     return 0;
 }
 
-/* The row as it is now, with what the build found out; refuses when the row was canceled or deleted meanwhile. */
+/* The row as it is now, with what the build found out; refuses when the row was canceled or deleted
+ * meanwhile. */
 static int finish_row(struct db *db, struct job *job, const char *status, struct error *err)
 {
     auto_deployment struct deployment row = { 0 };

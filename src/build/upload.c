@@ -1,5 +1,6 @@
 /*
- * Uploads in pieces: one sparse file, and the ranges that have arrived. Pieces come in any order, repeated, overlapping.
+ * Uploads in pieces: one sparse file, and the ranges that have arrived. Pieces come in any order,
+ * repeated, overlapping.
  */
 #include "package.h"
 
@@ -105,7 +106,7 @@ int upload_add(const char *ranges, uint64_t first, uint64_t last, uint64_t size,
 {
     auto_free struct range *list = xcalloc(RANGES_MOST + 1, sizeof *list);
     size_t count = read_ranges(ranges, list, RANGES_MOST), kept = 0;
-    struct buffer out __attribute__((cleanup(buffer_release)));
+    auto_buffer struct buffer out = { 0 };
 
     if (count == RANGES_MOST)
         return fail(err, ERROR_STORAGE_INVALID_CONTENT_RANGE,

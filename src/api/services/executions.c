@@ -121,8 +121,7 @@ static int check_permission(const struct call *call, const struct live_function 
                             struct error *err)
 {
     const char *const *roles = (const char *const *)function->roles;
-    struct buffer have __attribute__((cleanup(buffer_release))),
-        want __attribute__((cleanup(buffer_release)));
+    auto_buffer struct buffer have = { 0 }, want = { 0 };
     size_t count = 0;
 
     buffer_init(&have, sizeof err->message);
@@ -181,7 +180,7 @@ static void answer_error(struct call *call, enum error_type type)
 static void answer_execution(struct call *call, const struct execution *execution,
                              struct run_result *r)
 {
-    struct buffer headers __attribute__((cleanup(buffer_release)));
+    auto_buffer struct buffer headers = { 0 };
     struct execution_extra extra = { .body = r->body.data ? r->body.data : "",
                                      .body_bytes = r->body.size };
     struct error err;
@@ -189,7 +188,6 @@ static void answer_execution(struct call *call, const struct execution *executio
     if (r->outcome == RUN_FAILED)
         extra = (struct execution_extra){ .body = "" };
     else if (!call_wants_multipart(call) && !text_is_utf8(extra.body, extra.body_bytes)) {
-        buffer_init(&headers, 0);
         answer_error(call, ERROR_GENERAL_NOT_UTF8);
         return;
     }
