@@ -26,7 +26,7 @@ class Start(harness.unittest.TestCase):
         with socket.socket() as taken:
             taken.bind(('127.0.0.1', self.daemon.port))
             taken.listen()
-            self.refuse(self.daemon, str(self.daemon.port), 'in use')
+            self.refuse(self.daemon, str(self.daemon.port), 'another program uses that port')
 
     def test_a_bad_address_is_refused(self):
         self.daemon.settings['listen'] = 'nowhere'
@@ -76,8 +76,8 @@ class Start(harness.unittest.TestCase):
         config = self.daemon.directory / 'config'
         config.write_text('# a comment\nsync_seconds = 7\nlanes = 3\n')
         self.daemon.settings['config'] = config
-        with self.daemon as daemon:
-            self.assertTrue(daemon.answers())
+        self.daemon.start()
+        self.assertEqual(self.daemon.stop(), 0)
         config.write_text('sync_second = 7\n')
         self.refuse(self.daemon, 'sync_second')
 
