@@ -185,6 +185,7 @@ int build_pack_role(int argc, char **argv)
     p.out = archive_write_new();
     archive_write_set_format_pax_restricted(p.out);
     archive_write_add_filter_gzip(p.out);
+    archive_write_set_bytes_in_last_block(p.out, 1); /* no padding */
     archive_write_set_filter_option(p.out, "gzip", "compression-level", level);
     archive_write_set_filter_option(p.out, "gzip", "timestamp", NULL);
     int result = written(&p, "output", archive_write_open_fd(p.out, STDOUT_FILENO));
