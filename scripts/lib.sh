@@ -94,8 +94,9 @@ build() {
     cmake --build --preset "$preset" >&2
 }
 
-# build_release: the program alone, as users get it; the sanitized builds have the tests.
-build_release() { build release -DTESTS=OFF; }
+# build_release: the program alone, as users get it; the sanitized builds have the tests. Warnings are errors where the
+# tests run (CI=true), so that a newer compiler never breaks a user's build.
+build_release() { build release -DTESTS=OFF -DWERROR="$([[ -n ${CI:-} ]] && echo ON || echo OFF)"; }
 
 free_port() {
     /usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'

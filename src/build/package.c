@@ -61,7 +61,7 @@ int package_take(const char *data_directory, const char *temp_path, char ret_has
 {
     auto_fd int fd = open(temp_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     char hash[PACKAGE_HASH];
-    int64_t size;
+    int64_t size = 0;
 
     if (fd < 0)
         return fail_errno(err, "open %s", temp_path);
