@@ -358,7 +358,7 @@ static int prepare(struct call *call, struct live_function **ret_function, struc
 static void executions_create(struct call *call)
 {
     const struct execution_create *in = call->params;
-    struct live_function *function;
+    struct live_function *function = NULL;
     struct buffer headers;
     int64_t scheduled_at = 0;
     struct error err;
