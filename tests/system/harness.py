@@ -431,7 +431,7 @@ class Case(unittest.TestCase):
     def run(self, result=None):
         before = (len(result.failures), len(result.errors))
         super().run(result)
-        if (len(result.failures), len(result.errors)) != before and os.environ.get('FUNCTIOND_TEST_LOG', '1') == '1':
+        if (len(result.failures), len(result.errors)) != before and os.environ.get('TESTS_SHOW_LOG', '1') == '1':
             print(f'---- log of functiond after {self.id()}\n{self.daemon.log_tail(40)}\n----', file=sys.stderr)
 
     def refused(self, answer, status, kind=None):

@@ -78,8 +78,8 @@ class MainJob(harness.Case):
         self.assertEqual(executions['total'], 2)
         self.assertEqual([one['requestMethod'] for one in executions['executions']], ['POST', 'PUT'])
         first, second = (one['$id'] for one in executions['executions'])
-        after = api.list(f'/functions/{name}/executions', {'method': 'cursorAfter', 'values': [first]},
-                         {'method': 'limit', 'values': [5]})
+        after = api.list(f'/functions/{name}/executions', {'method': 'orderDesc', 'attribute': '$createdAt'},
+                         {'method': 'cursorAfter', 'values': [first]}, {'method': 'limit', 'values': [5]})
         self.assertEqual([one['$id'] for one in after['executions']], [second])
         put = api.list(f'/functions/{name}/executions',
                        {'method': 'equal', 'attribute': 'requestMethod', 'values': ['PUT']})
@@ -87,7 +87,7 @@ class MainJob(harness.Case):
         self.assertEqual(api.list(f'/functions/{name}/deployments')['total'], 1)
         self.assertEqual(api.list(f'/functions/{name}/variables')['total'], 1)
         bad = api.ask('GET', f'/functions/{name}/executions?queries[0]=nonsense')
-        self.refused(bad, 400, 'general_query_invalid')
+        self.refused(bad, 400, 'general_argument_invalid')
 
     def test_the_whole_story_with_node(self):
         self.story(harness.NODE)

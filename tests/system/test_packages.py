@@ -79,7 +79,7 @@ class Packages(harness.Case):
             self.assertIn('missing.js', seen['buildLogs'])
         else:
             done = self.api.execute(name)
-            self.assertEqual((done['status'], done['responseStatusCode']), ('failed', 500))
+            self.assertEqual((done['status'], done['responseStatusCode']), ('failed', 503))
             self.assertIn('missing.js', done['errors'])
 
     def test_a_zip_in_a_gz_name_is_a_package_too(self):

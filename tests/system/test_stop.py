@@ -124,10 +124,10 @@ class Backup(harness.unittest.TestCase):
             second = harness.Daemon()
             self.addCleanup(second.release)
             second.output('restore', '--from', str(target))
-            with second as restored:
-                self.assertEqual(restored.api(key=key).execute('kept')['responseBody'], 'from the backup')
             done = second.run('restore', '--from', str(target))
             self.assertEqual(done.returncode, 1, 'never over an existing one')
+            with second as restored:
+                self.assertEqual(restored.api(key=key).execute('kept')['responseBody'], 'from the backup')
 
 
 if __name__ == '__main__':

@@ -172,8 +172,6 @@ static void answer_error(struct call *call, enum error_type type)
     struct error err;
 
     fail(&err, type, NULL);
-    if (type == ERROR_FUNCTION_OVERLOADED)
-        call_answer_header(call, "Retry-After", "1");
     call_fail(call, &err);
 }
 
