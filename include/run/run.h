@@ -26,10 +26,10 @@ struct run_options {
     struct registry *registry;
     const struct runtimes *runtimes;
     const struct token_signer *signer;
-    int supervisor_fd;              /* SOCK_SEQPACKET to the supervisor; taken over */
-    const char *api_endpoint;       /* http://host:port/v1, for functions; kept, not copied */
+    int supervisor_fd;        /* SOCK_SEQPACKET to the supervisor; taken over */
+    const char *api_endpoint; /* http://host:port/v1, for functions; kept, not copied */
     void *context;
-    void (*on_stop)(void *context, bool now);       /* the supervisor asks the api to stop */
+    void (*on_stop)(void *context, bool now); /* the supervisor asks the api to stop */
     void (*on_supervisor_lost)(void *context);
 };
 
@@ -46,34 +46,41 @@ void run_free(struct run *run);
 const char *run_host_report(const struct run *run);
 
 enum run_outcome {
-    RUN_ANSWERED,                   /* all of the result is the function's (also its 500s) */
-    RUN_TIMED_OUT,                  /* the deadline passed first; the worker may still be busy */
-    RUN_FAILED,                     /* worker died, could not start, ...: see message; in logs and
-                                       errors what was logged before and the end of its stderr */
-    RUN_OVERLOADED,                 /* queue full, or no worker possible for a call from inside */
+    RUN_ANSWERED,   /* all of the result is the function's (also its 500s) */
+    RUN_TIMED_OUT,  /* the deadline passed first; the worker may still be busy */
+    RUN_FAILED,     /* worker died, could not start, ...: see message; in logs and
+                       errors what was logged before and the end of its stderr */
+    RUN_OVERLOADED, /* queue full, or no worker possible for a call from inside */
     RUN_CANCELED
 };
 
 struct run_result {
     enum run_outcome outcome;
-    unsigned status;                /* 500 when the function gave none */
-    struct buffer headers;          /* checked; x-open-runtimes-* and those of the connection are
-                                       dropped, content-length is made from the body */
+    unsigned status;       /* 500 when the function gave none */
+    struct buffer headers; /* checked; x-open-runtimes-* and those of the connection are
+                              dropped, content-length is made from the body */
     struct buffer body;
-    struct buffer logs, errors;     /* cut to execution_log_bytes: warning line and end */
-    int64_t duration_us;            /* from hand-over (or the worker's start) to the answer */
-    char message[512];              /* RUN_FAILED */
-    int code;                       /* RUN_FAILED: the code shown behind the message */
+    struct buffer logs, errors; /* cut to execution_log_bytes: warning line and end */
+    int64_t duration_us;        /* from hand-over (or the worker's start) to the answer */
+    char message[512];          /* RUN_FAILED */
+    int code;                   /* RUN_FAILED: the code shown behind the message */
 };
 
 /* The result is borrowed; buffers may be stolen from it. Called once, on the loop thread. */
 typedef void run_done(void *context, struct run_result *result);
 
+/*
+ * What the record's `errors` says of a run that did not end by the function's own answer: what was
+ * logged, then the sentence of the failure, or of `late` when the deadline passed. The caller
+ * frees.
+ */
+char *run_failure_errors(const struct run_result *result, enum error_type late);
+
 struct run_request {
     struct live_function *function; /* with an active, ready deployment; kept until done */
     const char *method;
-    const char *path;               /* with query; "/" if empty */
-    const char *headers;            /* header block, complete (x-appwrite-* included) */
+    const char *path;    /* with query; "/" if empty */
+    const char *headers; /* header block, complete (x-appwrite-* included) */
     size_t headers_size;
     struct buffer *body;            /* taken over; NULL: empty */
     int64_t deadline_us;            /* monotonic; after it RUN_TIMED_OUT. 0: none of its own */
@@ -84,7 +91,7 @@ struct run_request {
 
 /* Copies what it needs. NULL: done was called already. Otherwise the handle is valid until done. */
 struct run_call *run_start(struct run *run, const struct run_request *request);
-void run_cancel(struct run *run, struct run_call *call);        /* done is not called any more */
+void run_cancel(struct run *run, struct run_call *call); /* done is not called any more */
 
 /*
  * As a registry_changed: workers are drained unless both records are of one generation; who waits
@@ -108,13 +115,13 @@ void run_queue_add(struct run *run, int64_t seq, const char *project_id, const c
 /* ---- children that are no workers: builds ---------------------------------------------------- */
 
 struct child_request {
-    uint32_t kind;                  /* enum sandbox_kind: SANDBOX_UNPACK, _BUILD, _PACK */
+    uint32_t kind; /* enum sandbox_kind: SANDBOX_UNPACK, _BUILD, _PACK */
     uint32_t network;
     const char *tree, *cache;
     uint32_t memory_mb, cpus_milli, cpu_seconds;
     bool own_program;
-    const struct buffer *launch;    /* as runtime_launch makes it */
-    int stdin_fd, stdout_fd, stderr_fd;     /* borrowed; stdin -1: none */
+    const struct buffer *launch;        /* as runtime_launch makes it */
+    int stdin_fd, stdout_fd, stderr_fd; /* borrowed; stdin -1: none */
     /* Called once, on the loop thread: how it ended. failed: it never started, text says why. */
     void (*ended)(void *context, bool failed, uint32_t exit_reason, int status, uint64_t cpu_us,
                   const char *text);
@@ -133,7 +140,7 @@ void run_cache_remove(struct run *run, const char *project_id, run_tree_done *do
 /* For health: executions running, waiting for a worker, waiting in the asynchronous queue. */
 struct run_figures {
     size_t running, waiting, queued, workers, spares;
-    size_t worker_failures;         /* since start: died or broke the protocol */
+    size_t worker_failures; /* since start: died or broke the protocol */
 };
 void run_figures(const struct run *run, struct run_figures *ret_figures);
 
@@ -149,11 +156,11 @@ void run_environment_free(char **environment);
 /* Header lines the platform adds to a request: x-appwrite-execution-id, -trigger, -key, ... */
 struct run_identity {
     const char *execution_id;
-    const char *trigger;            /* http, schedule, event */
-    const char *event;              /* NULL: header absent */
-    const char *user_id;            /* "" if none */
-    const struct token *user;       /* to make the user token from; NULL: empty header */
-    const char *client_ip;          /* NULL: absent */
+    const char *trigger;      /* http, schedule, event */
+    const char *event;        /* NULL: header absent */
+    const char *user_id;      /* "" if none */
+    const struct token *user; /* to make the user token from; NULL: empty header */
+    const char *client_ip;    /* NULL: absent */
 };
 void run_add_identity(const struct run *run, const struct live_function *function,
                       const struct run_identity *identity, struct buffer *header_block);

@@ -64,12 +64,6 @@ int execute_check(const struct live_function *function, struct error *err)
     return 0;
 }
 
-/* "<sentence>\nError Code: <code>" with a backslash and an n: the separator clients know. */
-static char *failure_text(const char *sentence, int code)
-{
-    return xasprintf("%s\\nError Code: %d", sentence, code);
-}
-
 static char *buffer_text(struct buffer *buffer)
 {
     return buffer->size ? buffer_steal(buffer, NULL) : xstrdup("");
@@ -77,7 +71,6 @@ static char *buffer_text(struct buffer *buffer)
 
 static void settle(struct execute *x, struct run_result *r)
 {
-    const struct error_row *late = &error_rows[ERROR_FUNCTION_SYNCHRONOUS_TIMEOUT];
     struct execution *e = &x->execution;
     const bool answered = r->outcome == RUN_ANSWERED;
 
@@ -90,10 +83,8 @@ static void settle(struct execute *x, struct run_result *r)
         e->errors = xstrdup("");
     else if (answered)
         e->errors = buffer_text(&r->errors);
-    else if (r->outcome == RUN_TIMED_OUT)
-        e->errors = failure_text(late->message, late->code);
     else
-        e->errors = failure_text(r->message, r->code);
+        e->errors = run_failure_errors(r, ERROR_FUNCTION_SYNCHRONOUS_TIMEOUT);
     e->updated_at = loop_realtime_us(x->api->loop);
 }
 

@@ -236,3 +236,15 @@ void answer_finish_logs(struct run_call *call)
     cut_log(&call->result.logs, call->log_bytes[0], limit, "Logs");
     cut_log(&call->result.errors, call->log_bytes[1], limit, "Errors");
 }
+
+char *run_failure_errors(const struct run_result *result, enum error_type late)
+{
+    const bool has_failed = result->outcome == RUN_FAILED;
+    const char *sentence = has_failed ? result->message : error_rows[late].message;
+    const int code = has_failed ? result->code : error_rows[late].code;
+    const char *before = result->errors.size > 0 ? result->errors.data : "";
+    const bool is_open = result->errors.size > 0 && before[result->errors.size - 1] != '\n';
+
+    /* A backslash and an n between them: the separator clients know. */
+    return xasprintf("%s%s%s\\nError Code: %d", before, is_open ? "\n" : "", sentence, code);
+}

@@ -208,18 +208,6 @@ static void settle(struct job *job, const char *status, int64_t response_status,
 
 /* ---- the run ------------------------------------------------------------------------------- */
 
-static char *failure_errors(const struct run_result *result)
-{
-    const struct error_row *late = &error_rows[ERROR_FUNCTION_ASYNCHRONOUS_TIMEOUT];
-    const char *sentence = result->outcome == RUN_FAILED ? result->message : late->message;
-    int code = result->outcome == RUN_FAILED ? result->code : late->code;
-    const char *before = result->errors.size > 0 ? result->errors.data : "";
-    const char *line_end = result->errors.size > 0 && before[result->errors.size - 1] != '\n' ? "\n"
-                                                                                              : "";
-    /* A backslash and an n between them: the separator clients know. */
-    return xasprintf("%s%s%s\\nError Code: %d", before, line_end, sentence, code);
-}
-
 static char *text_of(struct buffer *buffer)
 {
     return buffer->size > 0 ? buffer_steal(buffer, NULL) : xstrdup("");
@@ -249,7 +237,7 @@ static void ran(void *context, struct run_result *result)
         job->queue->run->options.registry, execution->project_id, execution->function_id);
     bool is_logged = function == NULL || function->function.logging;
     char *errors = is_answered ? text_of(&result->errors)
-                   : is_logged ? failure_errors(result)
+                   : is_logged ? run_failure_errors(result, ERROR_FUNCTION_ASYNCHRONOUS_TIMEOUT)
                                : xstrdup("");
     settle(job, is_answered && result->status < 500 ? "completed" : "failed",
            is_answered ? result->status : 500, errors);
