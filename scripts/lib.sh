@@ -28,6 +28,7 @@ node                              nodejs
 /usr/bin/python3                  python3
 file:lib/python3.*/ensurepip      python3-venv
 file:sbin/update-ca-certificates  ca-certificates
+file:sbin/nft                     nftables
 '
 test_needs='
 pc:cmocka                         libcmocka-dev

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "endpoint.h"
 #include "fd.h"
 #include "mem.h"
 #include "text.h"
@@ -59,6 +60,15 @@ static int insert_project(struct db *db, void *context, struct error *err)
     return store_project_insert(db, context, err);
 }
 
+static int project_is_free(struct work *work, const char *id, struct error *err)
+{
+    auto_project struct project taken = { 0 };
+
+    if (store_project_get(work->db, id, &taken, err) == 0)
+        return fail(err, ERROR_GENERAL_ARGUMENT_INVALID, "there is a project \"%s\" already", id);
+    return err->type == ERROR_PROJECT_NOT_FOUND ? 0 : -1;
+}
+
 static int create_project(struct store *store, const char *id, const char *name, struct error *err)
 {
     int64_t now = clock_realtime_us();
@@ -77,7 +87,8 @@ static int project_create(struct work *work, struct error *err)
         return fail(err, ERROR_GENERAL_ARGUMENT_INVALID,
                     "a project id has 1 to 36 of a-z A-Z 0-9 . _ - and begins with a letter or "
                     "digit; \"console\" is taken");
-    if (create_project(work->store, id, text_of(work, "name"), err) < 0)
+    if (project_is_free(work, id, err) < 0 ||
+        create_project(work->store, id, text_of(work, "name"), err) < 0)
         return -1;
     buffer_addf(work->output, "%s\n", id);
     return changed(work, CHANGE_PROJECT, id, NULL, err);
@@ -112,6 +123,37 @@ static int project_delete(struct work *work, struct error *err)
 /* ---- keys
  * ----------------------------------------------------------------------------------------------------------
  */
+
+static int check_scope(const char *scope, struct error *err)
+{
+    const char *const *known = choices_scopes(NULL);
+    const char *near;
+    size_t count = 0;
+
+    if (text_equals(scope, "all"))
+        return 0;
+    for (; known[count] != NULL; count++)
+        if (text_equals(scope, known[count]))
+            return 0;
+    near = text_nearest(scope, known, count);
+    return fail(err, ERROR_GENERAL_ARGUMENT_INVALID, "there is no scope \"%s\"%s%s%s", scope,
+                near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
+                near != NULL ? "\"?" : "");
+}
+
+static int check_scopes(const char *text, struct error *err)
+{
+    if (strspn(text, ", ") == strlen(text))
+        return fail(err, ERROR_GENERAL_ARGUMENT_INVALID, "scopes: all, or a comma list");
+    for (const char *at = text; *at != '\0';) {
+        at += strspn(at, ", ");
+        auto_free char *scope = xstrndup(at, strcspn(at, ", "));
+        if (*scope != '\0' && check_scope(scope, err) < 0)
+            return -1;
+        at += strlen(scope);
+    }
+    return 0;
+}
 
 /* "all" or "a,b" to a JSON list. */
 static char *scope_list(const char *text)
@@ -172,8 +214,8 @@ static int key_create(struct work *work, struct error *err)
     char secret[KEY_TEXT];
     int64_t expires_at = 0;
 
-    if (strspn(scopes, ", ") == strlen(scopes))
-        return fail(err, ERROR_GENERAL_ARGUMENT_INVALID, "scopes: all, or a comma list");
+    if (check_scopes(scopes, err) < 0)
+        return -1;
     if (*expires != '\0') { /* a date alone is its first moment */
         date = strlen(expires) == 10 ? xasprintf("%sT00:00:00Z", expires) : xstrdup(expires);
         if (clock_parse(date, &expires_at) < 0)
