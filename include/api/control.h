@@ -1,6 +1,6 @@
 /*
- * The control operations behind `functiond key|project|token`: run by the daemon for its control socket, or by the command
- * itself when no daemon holds the data directory.
+ * The control operations behind `functiond key|project|token`: run by the daemon for its control
+ * socket, or by the command itself when no daemon holds the data directory.
  */
 #ifndef CONTROL_H
 #define CONTROL_H
@@ -13,16 +13,21 @@
 #include "store.h"
 
 /*
- * request: {"command":"key.create","arguments":{"project":"default","name":"ci","scopes":"all"}}. Commands and arguments
- * are rows in control.c: project.create(id, name) project.list() project.delete(id) key.create(project, name, scopes,
- * expires?) key.list(project) key.revoke(project, id) token.create(project, user, label[], team[], verified, ttl).
- * ret_output is what the command prints. *ret_change is what a running daemon's registry must take over (NULL: nothing);
- * the caller frees it. Errors: a sentence.
+ * request: {"command":"key.create","arguments":{"project":"default","name":"ci","scopes":"all"}}.
+ * Commands and arguments are rows in control.c: project.create(id, name) project.list()
+ * project.delete(id) key.create(project, name, scopes, expires?) key.list(project)
+ * key.revoke(project, id) token.create(project, user, label[], team[], verified, ttl). ret_output
+ * is what the command prints. *ret_change is what a running daemon's registry must take over (NULL:
+ * nothing); the caller frees it. Errors: a sentence.
  */
 int control_run(struct store *store, const char *request, struct buffer *ret_output,
                 struct registry_change **ret_change, struct error *err);
 
-/* First start: project `default`, a key with all scopes, DIR/first-key. Nothing if any project exists. *ret_created tells. */
-int control_first_start(struct store *store, const char *directory, bool *ret_created, struct error *err);
+/*
+ * First start: project `default`, a key with all scopes, DIR/first-key. Nothing if any project
+ * exists. *ret_created tells.
+ */
+int control_first_start(struct store *store, const char *directory, bool *ret_created,
+                        struct error *err);
 
 #endif

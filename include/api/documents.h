@@ -5,8 +5,11 @@
 #include "buffer.h"
 #include "error.h"
 
-/* OpenAPI 3 as JSON at a response format ("" for the newest). Errors: GENERAL_ARGUMENT_INVALID for an unknown format. */
+/*
+ * OpenAPI 3 as JSON at a response format ("" for the newest). Errors: GENERAL_ARGUMENT_INVALID for
+ * an unknown format.
+ */
 int api_document_openapi(const char *format, struct buffer *out, struct error *err);
-void api_document_errors(struct buffer *out);       /* Markdown table */
+void api_document_errors(struct buffer *out); /* Markdown table */
 
 #endif

@@ -48,9 +48,7 @@ int64_t execution_next_seq(struct api *api)
     return api->last_execution_seq;
 }
 
-/* ---- stopping
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- stopping -------------------------------------------------------------------------------- */
 
 static void look_whether_idle(void *context)
 {

@@ -6,8 +6,9 @@
 #include "services.h"
 
 const struct endpoint *const catalog[] = {
-    functions_endpoints, runtimes_endpoints, deployments_endpoints, executions_endpoints,
-    variables_endpoints, health_endpoints,   users_endpoints,       NULL,
+    functions_endpoints,  runtimes_endpoints,   deployments_endpoints,
+    executions_endpoints, activation_endpoints, variables_endpoints,
+    health_endpoints,     users_endpoints,      NULL,
 };
 
 const struct endpoint *catalog_next(size_t *position)

@@ -51,9 +51,7 @@ static int changed(struct work *work, enum change_kind kind, const char *project
     return registry_change_read(work->db, kind, project, id, work->change, err);
 }
 
-/* ---- projects
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- projects -------------------------------------------------------------------------------- */
 
 static int insert_project(struct db *db, void *context, struct error *err)
 {
@@ -120,9 +118,7 @@ static int project_delete(struct work *work, struct error *err)
     return changed(work, CHANGE_PROJECT, id, NULL, err);
 }
 
-/* ---- keys
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- keys ------------------------------------------------------------------------------------ */
 
 static int check_scope(const char *scope, struct error *err)
 {
@@ -258,9 +254,7 @@ static int key_revoke(struct work *work, struct error *err)
     return changed(work, CHANGE_KEYS, text_of(work, "project"), NULL, err);
 }
 
-/* ---- tokens
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- tokens ---------------------------------------------------------------------------------- */
 
 static char *list_json(const struct work *work, const char *name)
 {
@@ -303,9 +297,7 @@ static int token_create(struct work *work, struct error *err)
     return 0;
 }
 
-/* ---- all of them
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- all of them ----------------------------------------------------------------------------- */
 
 static const struct command {
     const char *name;
@@ -361,9 +353,7 @@ int control_run(struct store *store, const char *request, struct buffer *ret_out
     return 0;
 }
 
-/* ---- the first start
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- the first start ------------------------------------------------------------------------- */
 
 static void count_project(void *context, const void *entity)
 {

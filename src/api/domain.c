@@ -110,9 +110,7 @@ static void collect_headers(const struct domain_call *d, struct buffer *block)
         header_block_add(block, "x-forwarded-proto", "https", 5);
 }
 
-/* ---- the answer
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- the answer ------------------------------------------------------------------------------ */
 
 static void answer_function(struct domain_call *d, const struct execution *execution,
                             struct run_result *r)
@@ -181,9 +179,7 @@ static void domain_done(void *context, const struct execution *execution, struct
     }
 }
 
-/* ---- the request
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- the request ----------------------------------------------------------------------------- */
 
 static int may_run(const struct domain_call *d, struct error *err)
 {

@@ -1,6 +1,6 @@
 /*
- * One synchronous execution, whoever asked for it: the executions endpoint or a function's domain. Gives it its id, hands
- * it to the run room, turns the outcome into the record that is stored.
+ * One synchronous execution, whoever asked for it: the executions endpoint or a function's domain.
+ * Gives it its id, hands it to the run room, turns the outcome into the record that is stored.
  */
 #ifndef EXECUTE_H
 #define EXECUTE_H
@@ -9,8 +9,11 @@
 
 struct execute;
 
-/* The record as it will be stored, and what the function answered. Both are borrowed for the call. */
-typedef void execute_done(void *context, const struct execution *execution, struct run_result *result);
+/*
+ * The record as it will be stored, and what the function answered. Both are borrowed for the call.
+ */
+typedef void execute_done(void *context, const struct execution *execution,
+                          struct run_result *result);
 
 struct execute_request {
     struct api *api;

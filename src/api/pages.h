@@ -1,4 +1,7 @@
-/* HTML pages for people whose browser reached a function's domain and found no answer of the function. */
+/*
+ * HTML pages for people whose browser reached a function's domain and found no answer of the
+ * function.
+ */
 #ifndef PAGES_H
 #define PAGES_H
 

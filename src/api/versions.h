@@ -1,4 +1,6 @@
-/* Response formats: what older clients send and expect. All rows are in versions.c, newest first. */
+/*
+ * Response formats: what older clients send and expect. All rows are in versions.c, newest first.
+ */
 #ifndef VERSIONS_H
 #define VERSIONS_H
 
@@ -13,15 +15,17 @@
 #define FORMAT_NEWEST UINT64_MAX
 
 /*
- * A version as a number that compares as PHP's version_compare does: 1.4 < 1.4.0-rc1 < 1.4.0 < 1.10.0. Text that is no
- * version: 0.
+ * A version as a number that compares as PHP's version_compare does: 1.4 < 1.4.0-rc1 < 1.4.0 <
+ * 1.10.0. Text that is no version: 0.
  */
 uint64_t format_number(const char *text);
 
 /* The warning for a format newer than this server serves. */
 bool format_is_too_new(uint64_t format);
 
-/* Turns an old request's input (a JSON object) into the newest shape. operation: the endpoint's id. */
+/*
+ * Turns an old request's input (a JSON object) into the newest shape. operation: the endpoint's id.
+ */
 void versions_upgrade(uint64_t format, const char *operation, json_t *input);
 
 /* The newest name of an attribute that older clients use in queries of this operation. */

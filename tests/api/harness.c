@@ -122,9 +122,7 @@ int harness_teardown(void **state)
     return 0;
 }
 
-/* ---- answers
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- answers --------------------------------------------------------------------------------- */
 
 static void note_what_was_hit(struct harness *harness, const struct call *call)
 {
@@ -177,9 +175,7 @@ bool reply_has_header(const struct reply *reply, const char *line)
     return false;
 }
 
-/* ---- requests
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- requests -------------------------------------------------------------------------------- */
 
 struct asked {
     struct http_header headers[HARNESS_HEADERS];

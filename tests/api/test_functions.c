@@ -139,9 +139,7 @@ static void a_client_newer_than_the_server_is_warned(void **state)
     assert_null(strstr(reply->headers, "X-Appwrite-Warning"));
 }
 
-/* ---- variables
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- variables ------------------------------------------------------------------------------- */
 
 static const char variables[] = "/v1/functions/hello/variables";
 

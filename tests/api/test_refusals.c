@@ -18,9 +18,7 @@ static void assert_refused(const struct reply *reply, unsigned status, const cha
     assert_true(reply_has_header(reply, "Cache-Control: no-cache, no-store, must-revalidate"));
 }
 
-/* ---- credentials
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- credentials ----------------------------------------------------------------------------- */
 
 static void a_guest_lacks_the_scope_in_the_words_of_its_format(void **state)
 {
@@ -149,9 +147,7 @@ static void a_user_token_is_checked_unless_a_valid_key_stands_beside_it(void **s
         harness_call(harness, "GET", "/v1/functions", HEADERS("x-appwrite-jwt: a.b.c"), NULL), 200);
 }
 
-/* ---- origins
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- origins --------------------------------------------------------------------------------- */
 
 static void every_answer_names_the_origin_it_is_for(void **state)
 {
@@ -185,9 +181,7 @@ static void a_foreign_origin_is_refused_when_origins_are_listed(void **state)
         harness_call(harness, "GET", "/v1/ping", HEADERS("origin: https://evil.test"), NULL), 200);
 }
 
-/* ---- parameters
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- parameters ------------------------------------------------------------------------------ */
 
 #define FUNCTION(fields) "{\"functionId\":\"f\",\"name\":\"n\",\"runtime\":\"node-22\"" fields "}"
 

@@ -11,9 +11,7 @@
 #include "text.h"
 #include "versions.h"
 
-/* ---- schemas
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- schemas --------------------------------------------------------------------------------- */
 
 static json_t *reference(const char *model)
 {
@@ -108,9 +106,7 @@ static json_t *all_schemas(const struct models *models, uint64_t format)
     return schemas;
 }
 
-/* ---- parameters
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- parameters ------------------------------------------------------------------------------ */
 
 static void add_text_rules(json_t *schema, const struct param *param)
 {
@@ -226,9 +222,7 @@ static void add_parameters(json_t *operation, const struct endpoint *row)
     json_decref(schema);
 }
 
-/* ---- operations
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- operations ------------------------------------------------------------------------------ */
 
 static json_t *answers_of(const struct endpoint *row)
 {

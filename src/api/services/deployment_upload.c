@@ -37,9 +37,7 @@ struct receiving {
     int64_t source_size;
 };
 
-/* ---- what came
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- what came ------------------------------------------------------------------------------- */
 
 static bool is_archive(const struct upload_part *part)
 {
@@ -103,9 +101,7 @@ static int check(struct receiving *r, struct error *err)
     return 0;
 }
 
-/* ---- the row
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- the row --------------------------------------------------------------------------------- */
 
 static void fill_deployment(struct receiving *r, const char *id)
 {
@@ -216,9 +212,7 @@ static int write_finished(struct db *db, void *context, struct error *err)
                : 0;
 }
 
-/* ---- the two ways
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- the two ways ---------------------------------------------------------------------------- */
 
 static int receive_whole(struct receiving *r, struct error *err)
 {

@@ -191,9 +191,7 @@ static int deployments_delete(struct call *call, struct error *err)
     return call_answer_empty(call);
 }
 
-/* ---- duplicate
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- duplicate ------------------------------------------------------------------------------- */
 
 static int write_duplicate(struct db *db, void *context, struct error *err)
 {
@@ -248,9 +246,7 @@ static int deployments_duplicate(struct call *call, struct error *err)
     return call_answer(call, &copy, NULL, err);
 }
 
-/* ---- cancel
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- cancel ---------------------------------------------------------------------------------- */
 
 static int write_cancel(struct db *db, void *context, struct error *err)
 {
@@ -288,9 +284,7 @@ static int deployments_cancel(struct call *call, struct error *err)
     return call_answer(call, &now, NULL, err);
 }
 
-/* ---- rows
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 static const struct param create_params[] = {
     TEXT(struct deployment_create, functionId, .check = check_uid, .text = "Function ID."),

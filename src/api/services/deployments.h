@@ -20,10 +20,15 @@ struct deployment_download {
     const char *type;           /* NULL: by the path and the response format */
 };
 
-/* A new row of a function: ids, dates, runtime, status waiting, everything else empty. ret is overwritten. */
-void deployment_prepare(struct deployment *ret_deployment, const struct function *function, const char *id,
+/*
+ * A new row of a function: ids, dates, runtime, status waiting, everything else empty. ret is
+ * overwritten.
+ */
+void deployment_prepare(struct deployment *ret_deployment, const struct function *function,
+                        const char *id,
                         const char *type);
-void deployment_set_text(char **field, const char *text);   /* frees the old text; text may not be the old one */
+/* frees the old text; text may not be the old one */
+void deployment_set_text(char **field, const char *text);
 
 /* Queues the build on the loop once this call's changes have been taken over. */
 void deployment_build_later(struct call *call, const char *function_id, const char *deployment_id);

@@ -36,9 +36,7 @@ static const char *const *choices_methods(struct call *call)
     return methods;
 }
 
-/* ---- create
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- create ---------------------------------------------------------------------------------- */
 
 struct execution_create {
     const char *functionId;
@@ -247,9 +245,7 @@ static void begin_sync(struct creating *creating, struct buffer *headers)
     });
 }
 
-/* ---- asynchronous
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- asynchronous ---------------------------------------------------------------------------- */
 
 static int insert_waiting(struct db *db, void *context, struct error *err)
 {

@@ -497,43 +497,6 @@ static int functions_delete(struct call *call, struct error *err)
     return call_answer_empty(call);
 }
 
-/* ---- the active deployment ------------------------------------------------------------------- */
-
-struct activation {
-    const char *functionId;
-    const char *deploymentId;
-    const struct call *call;
-};
-
-static const struct param activate_params[] = {
-    TEXT(struct activation, functionId, .check = check_uid, .text = "Function ID."),
-    TEXT(struct activation, deploymentId, .check = check_uid, .text = "Deployment ID."),
-    { 0 },
-};
-
-static int write_activation(struct db *db, void *context, struct error *err)
-{
-    const struct activation *activation = context;
-
-    return store_deployment_activate(db, activation->call->project_id, activation->functionId,
-                                     activation->deploymentId, err);
-}
-
-static int functions_activate(struct call *call, struct error *err)
-{
-    struct activation activation = *(const struct activation *)call->params;
-    auto_function struct function function = { 0 };
-
-    if (store_function_get(call->db, call->project_id, activation.functionId, &function, err) < 0)
-        return -1;
-    activation.call = call;
-    if (store_write_wait(call->store, write_activation, &activation, err) < 0)
-        return -1;
-    call_changed(call, CHANGE_FUNCTION, function.id);
-    call_changed(call, CHANGE_RULES, NULL);
-    return answer_function(call, function.id, err);
-}
-
 /* ---- rows ------------------------------------------------------------------------------------ */
 
 static const struct param id_params[] = {
@@ -598,17 +561,5 @@ const struct endpoint functions_endpoints[] = {
       .event = "functions.[functionId].delete",
       .summary = "Delete function",
       .handle = functions_delete },
-    { .id = "functions.updateFunctionDeployment",
-      .method = "PATCH",
-      .path = "/v1/functions/{functionId}/deployment",
-      .aliases = PATHS("/v1/functions/{functionId}/deployments/{deploymentId}"),
-      FUNCTIONS_WRITE,
-      .params = activate_params,
-      .params_size = sizeof(struct activation),
-      .answers = &model_function,
-      .status = 200,
-      .event = "functions.[functionId].deployments.[deploymentId].update",
-      .summary = "Make a deployment the active one",
-      .handle = functions_activate },
     { 0 },
 };

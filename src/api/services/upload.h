@@ -16,7 +16,8 @@ struct upload_part {
 
 struct upload {
     struct upload_part code;    /* the package, or one piece of it */
-    struct upload_part file;    /* some clients send the whole package as `code` with every piece, and the piece here */
+    /* some clients send the whole package as `code` with every piece, and the piece here */
+    struct upload_part file;
     struct upload_part *open;   /* the one being written */
     int fd;
 };
