@@ -95,8 +95,7 @@ static void on_supervisor_lost(void *context)
     loop_stop(server->api.loop);
 }
 
-/* ---- starting, a step at a time
- * ------------------------------------------------------------------------------------- */
+/* ---- starting, a step at a time -------------------------------------------------------------- */
 
 static int open_store(struct server *server, struct error *err)
 {

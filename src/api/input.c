@@ -44,11 +44,9 @@ static json_t *container(json_t *parent, const char *key, json_t *empty)
         json_decref(empty);
         return there;
     }
-    if (json_is_array(parent))
-        json_array_append_new(parent, empty);
-    else
-        json_object_set_new(parent, key, empty);
-    return empty;
+    int status = json_is_array(parent) ? json_array_append_new(parent, empty)
+                                       : json_object_set_new(parent, key, empty);
+    return status == 0 ? empty : NULL; /* a name that is no UTF-8 */
 }
 
 static void add_steps(json_t *input, const char *name, const char *path, size_t steps,
@@ -59,6 +57,10 @@ static void add_steps(json_t *input, const char *name, const char *path, size_t 
 
     for (size_t i = 0; i < steps && i < INPUT_STEPS; i++) {
         parent = container(parent, key, is_index(path) ? json_array() : json_object());
+        if (parent == NULL) {
+            json_decref(value);
+            return;
+        }
         key = path;
         path += strlen(path) + 1;
     }

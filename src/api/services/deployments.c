@@ -39,8 +39,7 @@ void deployment_prepare(struct deployment *ret_deployment, const struct function
     ret_deployment->updated_at = ret_deployment->created_at;
 }
 
-/* ---- what follows on the loop
- * ------------------------------------------------------------------------------------ */
+/* ---- what follows on the loop ---------------------------------------------------------------- */
 
 struct follow {
     char *project_id, *function_id, *deployment_id, *source_hash, *output_hash;
@@ -87,8 +86,7 @@ void deployment_build_later(struct call *call, const char *function_id, const ch
     call_after(call, follow_build, follow_new(call, function_id, deployment_id));
 }
 
-/* ---- list, get, delete
- * ------------------------------------------------------------------------------------------- */
+/* ---- list, get, delete ----------------------------------------------------------------------- */
 
 struct deployment_list {
     const char *functionId;

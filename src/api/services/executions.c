@@ -371,8 +371,7 @@ static void executions_create(struct call *call)
     buffer_release(&headers);
 }
 
-/* ---- list, get, delete
- * ------------------------------------------------------------------------------------------ */
+/* ---- list, get, delete ----------------------------------------------------------------------- */
 
 struct execution_list {
     const char *functionId;
