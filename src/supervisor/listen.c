@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "fd.h"
@@ -12,7 +13,7 @@
 #include "mem.h"
 #include "text.h"
 
-enum { BACKLOG = 4096 };
+enum { BACKLOG = 4096, FREE_WAIT_MS = 2000, FREE_STEP_MS = 20 };
 
 /* "host:port" or "[host]:port"; the parts are cut out of copy. */
 static int split(char *copy, const char **ret_host, const char **ret_port)
@@ -50,6 +51,21 @@ static int resolve(const char *address, struct addrinfo **ret_info, struct error
     return 0;
 }
 
+/* The api of a supervisor that was killed a moment ago holds the port until the kernel has ended it
+ * too: whoever starts the next one at once need not be told about it. */
+static int bind_when_free(int fd, const struct addrinfo *info)
+{
+    const struct timespec pause = { .tv_nsec = FREE_STEP_MS * 1000000L };
+
+    for (int waited_ms = 0;; waited_ms += FREE_STEP_MS) {
+        if (bind(fd, info->ai_addr, info->ai_addrlen) == 0)
+            return listen(fd, BACKLOG);
+        if (errno != EADDRINUSE || waited_ms >= FREE_WAIT_MS)
+            return -1;
+        nanosleep(&pause, NULL);
+    }
+}
+
 static int bind_socket(const struct addrinfo *info, const char *address, int *ret_fd,
                        struct error *err)
 {
@@ -61,7 +77,7 @@ static int bind_socket(const struct addrinfo *info, const char *address, int *re
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     if (info->ai_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
-    if (bind(fd, info->ai_addr, info->ai_addrlen) < 0 || listen(fd, BACKLOG) < 0) {
+    if (bind_when_free(fd, info) < 0) {
         if (errno == EADDRINUSE)
             return fail(err, ERROR_GENERAL_ARGUMENT_INVALID,
                         "cannot listen on %s: another program uses that port; "

@@ -298,6 +298,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--kills', type=int, default=100)
     parser.add_argument('--seconds', type=int, default=240)
+    parser.add_argument('--log-level', default='info')
+    parser.add_argument('--log-lines', type=int, default=80)
     parser.add_argument('--seed', type=int, default=int(time.time()))
     options = parser.parse_args()
     if not os.access(harness.PROGRAM, os.X_OK):
@@ -307,7 +309,7 @@ def main():
     rng, ledger, found = random.Random(options.seed), Ledger(), []
     reports = RunReports(ledger)
     threading.Thread(target=reports.serve_forever, daemon=True).start()
-    with harness.Daemon(egress_private='true', log_level='info') as daemon:
+    with harness.Daemon(egress_private='true', log_level=options.log_level) as daemon:
         api = prepare(daemon, reports.server_address[1])
         clients, killer = Clients(api, ledger, rng), Killer(daemon, rng)
         try:
@@ -326,7 +328,7 @@ def main():
         for text in found[:40]:
             print(f'wrong: {text}')
         if found:
-            print(daemon.log_tail(80))
+            print(daemon.log_tail(options.log_lines))
     reports.shutdown()
     sys.exit(1 if found else 0)
 

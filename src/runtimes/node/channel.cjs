@@ -293,6 +293,7 @@ let streamLeft = 0;                     /* and how much of that frame is missing
 const receiving = new Map();            /* id -> call whose body is incomplete */
 const parts = new Map();                /* id -> buffers of a REQUEST head that spans frames; 0: of LOAD */
 const later = [];                       /* reads, or the rest of one, that wait for the next turn */
+let laterIsSet = false;                 /* parseLater will run */
 let inTurn = false;                     /* handlers are being called: their answers are written at its end */
 
 function broken(text) {
@@ -464,7 +465,7 @@ function parse(buffer, bytes) {
         at = end;
         if (at < bytes && clock() - started > SLICE_MS) {
             later.unshift(Buffer.from(buffer.subarray(at, bytes)));
-            setLater(parseLater);
+            scheduleLater();
             return;
         }
     }
@@ -485,10 +486,18 @@ function turn(buffer, bytes) {
     parse(buffer, bytes);
 }
 
+/* Once for all that waits: what is left of a read asks again when its turn is over too. */
+function scheduleLater() {
+    if (laterIsSet) return;
+    laterIsSet = true;
+    setLater(parseLater);
+}
+
 function parseLater() {
     const buffer = later.shift();
+    laterIsSet = false;
     turn(buffer, buffer.length);
-    if (later.length > 0) setLater(parseLater);
+    if (later.length > 0) scheduleLater();
 }
 
 function onRead(bytes, buffer) {
