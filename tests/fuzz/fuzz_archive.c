@@ -26,12 +26,18 @@ static void check(int condition)
         abort();
 }
 
+static void clean(void)
+{
+    rmdir(outer);
+}
+
 static void prepare(void)
 {
     if (*outer)
         return;
     strcpy(outer, "/tmp/functiond-fuzz-XXXXXX");
     check(mkdtemp(outer) != NULL);
+    atexit(clean);
     snprintf(inner, sizeof inner, "%s/inner", outer);
     home = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     check(home >= 0);
