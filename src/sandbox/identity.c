@@ -163,7 +163,9 @@ static bool choose_remembered(struct sandbox_host *host)
     snprintf(path, sizeof(path), "%s/run/uids", host->inner->data_directory);
     auto_free char *text = read_whole(path);
     uint32_t first, last;
-    if (text == NULL || !parse_range(text, &first, &last) ||
+    /* The account of the api can write this file: it may say which of our own blocks, no more. */
+    if (text == NULL || !parse_range(text, &first, &last) || first < BLOCKS_FIRST ||
+        first % BLOCK != BLOCKS_FIRST % BLOCK || last != first + BLOCK - 1 || last >= BLOCKS_END ||
         refusal(host->inner, first, last, false) != NULL) {
         return false;
     }
