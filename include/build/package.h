@@ -1,6 +1,6 @@
 /*
- * Packages: what deployments arrive as and what builds leave, content-addressed files in DIR/packages (name = hash).
- * Blocking calls for lanes.
+ * Packages: what deployments arrive as and what builds leave, content-addressed files in
+ * DIR/packages (name = hash). Blocking calls for lanes.
  */
 #ifndef PACKAGE_H
 #define PACKAGE_H
@@ -11,36 +11,39 @@
 
 #include "error.h"
 
-enum { PACKAGE_HASH = 65 };         /* hex of 32 bytes and NUL */
+enum { PACKAGE_HASH = 65 }; /* hex of 32 bytes and NUL */
 
 /*
- * Takes the regular file temp_path (on the same file system) into packages/: hashes, fsyncs, renames, fsyncs the
- * directory. Afterwards temp_path is gone. A package that is there already is kept and the new file dropped.
+ * Takes the regular file temp_path (on the same file system) into packages/: hashes, fsyncs,
+ * renames, fsyncs the directory. Afterwards temp_path is gone. A package that is there already is
+ * kept and the new file dropped.
  */
-int package_take(const char *data_directory, const char *temp_path, char ret_hash[PACKAGE_HASH], int64_t *ret_size,
-                 struct error *err);
+int package_take(const char *data_directory, const char *temp_path, char ret_hash[PACKAGE_HASH],
+                 int64_t *ret_size, struct error *err);
 
 /* Opens for reading. Errors: DEPLOYMENT_NOT_FOUND when the file is missing. */
-int package_open(const char *data_directory, const char *hash, int *ret_fd, int64_t *ret_size, struct error *err);
+int package_open(const char *data_directory, const char *hash, int *ret_fd, int64_t *ret_size,
+                 struct error *err);
 
-void package_remove(const char *data_directory, const char *hash);      /* absent is fine */
+void package_remove(const char *data_directory, const char *hash); /* absent is fine */
 
 /* "tar.gz", "zip", ... by the first bytes, or NULL when it is no archive we take. */
 const char *package_kind(const unsigned char *head, size_t bytes);
 
 /*
- * An upload in pieces: DIR/uploads/<deployment id>, sparse. ranges is the JSON list [[first,last],...] of what arrived.
- * upload_write copies bytes from temp_path to offset first and fsyncs; upload_add merges a range into the list and tells
- * whether [0, size) is covered.
+ * An upload in pieces: DIR/uploads/<deployment id>, sparse. ranges is the JSON list
+ * [[first,last],...] of what arrived. upload_write copies bytes from temp_path to offset first and
+ * fsyncs; upload_add merges a range into the list and tells whether [0, size) is covered.
  */
-int upload_write(const char *data_directory, const char *deployment_id, const char *temp_path, uint64_t temp_offset,
-                 uint64_t first, uint64_t bytes, struct error *err);
-int upload_add(const char *ranges, uint64_t first, uint64_t last, uint64_t size, char **ret_ranges, bool *ret_complete,
-               struct error *err);
+int upload_write(const char *data_directory, const char *deployment_id, const char *temp_path,
+                 uint64_t temp_offset, uint64_t first, uint64_t bytes, struct error *err);
+int upload_add(const char *ranges, uint64_t first, uint64_t last, uint64_t size, char **ret_ranges,
+               bool *ret_complete, struct error *err);
 int upload_path(const char *data_directory, const char *deployment_id, char **ret_path);
 void upload_remove(const char *data_directory, const char *deployment_id);
 
 /* Free space at the data directory is below the setting disk_reserve: GENERAL_STORAGE_FULL. */
-int package_room(const char *data_directory, int64_t reserve_mb, int64_t wanted_bytes, struct error *err);
+int package_room(const char *data_directory, int64_t reserve_mb, int64_t wanted_bytes,
+                 struct error *err);
 
 #endif

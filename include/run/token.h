@@ -10,18 +10,18 @@
 
 #include "error.h"
 
-enum token_kind { TOKEN_USER, TOKEN_KEY };      /* each kind is signed with a key of its own */
+enum token_kind { TOKEN_USER, TOKEN_KEY }; /* each kind is signed with a key of its own */
 
 struct token {
     char *project_id;
-    char *user_id;                  /* TOKEN_USER */
-    char *session_id;               /* TOKEN_USER, may be "" */
-    char *labels;                   /* TOKEN_USER: JSON list */
-    char *teams;                    /* TOKEN_USER: JSON list of "id" or "id/role" */
-    bool verified;                  /* TOKEN_USER */
-    char *function_id;              /* TOKEN_KEY */
-    char *scopes;                   /* TOKEN_KEY: JSON list */
-    int64_t expires_at;             /* seconds */
+    char *user_id;      /* TOKEN_USER */
+    char *session_id;   /* TOKEN_USER, may be "" */
+    char *labels;       /* TOKEN_USER: JSON list */
+    char *teams;        /* TOKEN_USER: JSON list of "id" or "id/role" */
+    bool verified;      /* TOKEN_USER */
+    char *function_id;  /* TOKEN_KEY */
+    char *scopes;       /* TOKEN_KEY: JSON list */
+    int64_t expires_at; /* seconds */
 };
 
 struct token_signer;

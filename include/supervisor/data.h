@@ -23,13 +23,13 @@
 #include "settings.h"
 
 struct data_directory {
-    char *path;             /* absolute, without symbolic links */
+    char *path; /* absolute, without symbolic links */
     int fd;
     int lock_fd;
-    int builds_fd, cache_fd, tmp_fd, run_fd;    /* -1 before data_lay_out() */
-    uid_t owner;            /* never 0 */
+    int builds_fd, cache_fd, tmp_fd, run_fd; /* -1 before data_lay_out() */
+    uid_t owner;                             /* never 0 */
     gid_t group;
-    bool locked;            /* false: another process holds the directory */
+    bool locked; /* false: another process holds the directory */
 };
 
 /*
@@ -50,6 +50,6 @@ int data_lay_out(struct data_directory *data, struct error *err);
  */
 int data_become_owner(const struct data_directory *data, struct error *err);
 
-void data_close(struct data_directory *data);   /* also gives the lock up */
+void data_close(struct data_directory *data); /* also gives the lock up */
 
 #endif

@@ -20,30 +20,30 @@ enum message_type {
     /* api -> supervisor */
     /* descriptors: launch memfd, stdin|-, stdout, stderr, channel|- as flagged */
     MESSAGE_START = 1,
-    MESSAGE_HAND_OVER,          /* give a spare its code and limits */
-    MESSAGE_HELLO_SEEN,         /* the worker said hello: apply the CPU limit */
+    MESSAGE_HAND_OVER,  /* give a spare its code and limits */
+    MESSAGE_HELLO_SEEN, /* the worker said hello: apply the CPU limit */
     MESSAGE_KILL,
     /* make a built tree read-only, owned by the data owner; its build slot is free then */
     MESSAGE_SEAL,
-    MESSAGE_REMOVE,             /* delete a tree (and free its build slot) */
+    MESSAGE_REMOVE, /* delete a tree (and free its build slot) */
     /* struct message_stop: the api has stopped serving and will exit 0 */
     MESSAGE_CLEAN_SHUTDOWN,
 
     /* supervisor -> api */
-    MESSAGE_WELCOME = 64,       /* first; descriptor: memfd with the host report as JSON */
+    MESSAGE_WELCOME = 64, /* first; descriptor: memfd with the host report as JSON */
     MESSAGE_STARTED,
     MESSAGE_START_FAILED,
-    MESSAGE_HANDED_OVER,        /* error empty: done */
+    MESSAGE_HANDED_OVER, /* error empty: done */
     MESSAGE_EXITED,
-    MESSAGE_SEALED,             /* error empty: done */
+    MESSAGE_SEALED, /* error empty: done */
     MESSAGE_REMOVED,
-    MESSAGE_STOP                /* graceful stop asked for; again: now */
+    MESSAGE_STOP /* graceful stop asked for; again: now */
 };
 
 enum message_start_flags {
     START_HAS_STDIN = 1,
     START_HAS_CHANNEL = 2,
-    START_OWN_PROGRAM = 4       /* run our own binary; launch argv[0] names the role */
+    START_OWN_PROGRAM = 4 /* run our own binary; launch argv[0] names the role */
 };
 
 /*
@@ -60,15 +60,15 @@ enum message_start_flags {
 struct message_start {
     uint32_t type;
     uint32_t flags;
-    uint64_t worker_id;         /* never reused within an api's life */
-    uint32_t kind;              /* enum sandbox_kind */
-    uint32_t network;           /* enum sandbox_network */
+    uint64_t worker_id; /* never reused within an api's life */
+    uint32_t kind;      /* enum sandbox_kind */
+    uint32_t network;   /* enum sandbox_network */
     uint32_t memory_mb;
     uint32_t cpus_milli;
-    uint32_t cpu_seconds;       /* builds; 0: none */
+    uint32_t cpu_seconds; /* builds; 0: none */
     uint32_t spare;
-    char tree[MESSAGE_NAME];    /* directory below builds/: the deployment id; "" for a spare */
-    char cache[MESSAGE_NAME];   /* directory below cache/: the project id; builds only */
+    char tree[MESSAGE_NAME];  /* directory below builds/: the deployment id; "" for a spare */
+    char cache[MESSAGE_NAME]; /* directory below cache/: the project id; builds only */
 };
 
 struct message_hand_over {
@@ -80,7 +80,7 @@ struct message_hand_over {
     char tree[MESSAGE_NAME];
 };
 
-struct message_worker {         /* HELLO_SEEN, KILL; STARTED with pid */
+struct message_worker { /* HELLO_SEEN, KILL; STARTED with pid */
     uint32_t type;
     int32_t pid;
     uint64_t worker_id;
@@ -92,38 +92,38 @@ struct message_worker {         /* HELLO_SEEN, KILL; STARTED with pid */
  */
 enum tree_place { TREE_BUILD, TREE_CACHE, TREE_PLACES };
 
-struct message_tree {           /* SEAL, REMOVE and their answers */
+struct message_tree { /* SEAL, REMOVE and their answers */
     uint32_t type;
-    uint32_t place;             /* enum tree_place; SEAL: TREE_BUILD */
+    uint32_t place; /* enum tree_place; SEAL: TREE_BUILD */
     uint64_t request_id;
     char tree[MESSAGE_NAME];
-    char error[MESSAGE_TEXT];   /* answers: "" or the sentence */
+    char error[MESSAGE_TEXT]; /* answers: "" or the sentence */
 };
 
-struct message_failed {         /* START_FAILED, HANDED_OVER */
+struct message_failed { /* START_FAILED, HANDED_OVER */
     uint32_t type;
     uint32_t spare;
     uint64_t worker_id;
-    char error[MESSAGE_TEXT];   /* "" in HANDED_OVER means done */
+    char error[MESSAGE_TEXT]; /* "" in HANDED_OVER means done */
 };
 
 enum exit_reason { EXIT_STATUS, EXIT_SIGNAL, EXIT_MEMORY, EXIT_TMP };
 
 struct message_exited {
     uint32_t type;
-    uint32_t reason;            /* enum exit_reason */
+    uint32_t reason; /* enum exit_reason */
     uint64_t worker_id;
-    int32_t status;             /* exit status or signal number */
-    uint32_t memory_mb;         /* the limit, for the sentence */
+    int32_t status;     /* exit status or signal number */
+    uint32_t memory_mb; /* the limit, for the sentence */
     uint64_t cpu_us;
 };
 
 struct message_welcome {
     uint32_t type;
-    uint32_t profile;           /* enum sandbox_profile */
-    uint32_t limits;            /* enum sandbox_limits */
-    uint32_t late_code;         /* spares are possible */
-    uint32_t slots;             /* workers that can exist at once; 0: no such bound */
+    uint32_t profile;   /* enum sandbox_profile */
+    uint32_t limits;    /* enum sandbox_limits */
+    uint32_t late_code; /* spares are possible */
+    uint32_t slots;     /* workers that can exist at once; 0: no such bound */
     uint32_t cpus;
     uint64_t memory_bytes;
 };

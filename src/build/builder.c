@@ -163,9 +163,7 @@ void builder_forget(struct builder *builder, const char *deployment_id, const ch
     }
 }
 
-/* ---- start
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- start ----------------------------------------------------------------------------------- */
 
 struct restart {
     struct builder *builder;

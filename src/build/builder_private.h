@@ -8,7 +8,7 @@
 
 struct job;
 
-/* What happens after a step: next is called on the loop thread, err is NULL when the step went well. */
+/* What happens after a step, on the loop thread. err is NULL when the step went well. */
 typedef void job_next(struct job *job, const struct error *err);
 /* A blocking step, run on a lane with that lane's reader. */
 typedef int job_step(struct job *job, struct db *db, struct error *err);
@@ -73,8 +73,8 @@ void job_log_open(struct job *job);
 int job_log_pipe(struct job *job, int *ret_write_end, struct error *err);
 void job_log_drain(struct job *job); /* what is still in the pipe, then closes our end */
 void job_log_add(struct job *job, const char *text, size_t bytes);
-void job_log_line(struct job *job, const char *colour,
-                  const char *text); /* one of ours, with time and name */
+/* one of ours, with time and name */
+void job_log_line(struct job *job, const char *colour, const char *text);
 void job_log_flush(struct job *job); /* to the store, in order with everything submitted later */
 void job_log_close(struct job *job);
 

@@ -33,8 +33,7 @@ struct request {
     char *setting_flags[SETTING_FLAGS]; /* argv for settings_load, [0] unused; borrowed */
 };
 
-/* ---- the command line
- * ------------------------------------------------------------------------------------------ */
+/* ---- the command line ------------------------------------------------------------------------ */
 
 static void print_verb(FILE *to, const char *command, const struct control_verb *verb)
 {
@@ -145,8 +144,7 @@ static int read_flags(const struct control_verb *verb, int argc, char **argv,
     return 0;
 }
 
-/* ---- through the daemon
- * ---------------------------------------------------------------------------------------- */
+/* ---- through the daemon ---------------------------------------------------------------------- */
 
 static int open_control(const struct data_directory *data, struct error *err)
 {
@@ -212,8 +210,7 @@ static int through_daemon(const struct data_directory *data, json_t *request,
     return result;
 }
 
-/* ---- on the store
- * ---------------------------------------------------------------------------------------------- */
+/* ---- on the store ---------------------------------------------------------------------------- */
 
 static int on_store(struct data_directory *data, json_t *request, struct buffer *ret_output,
                     struct error *err)

@@ -82,8 +82,7 @@ void channel_sender_release(struct channel_sender *sender);
 void channel_flush(struct channel *channel);
 size_t channel_unsent(const struct channel *channel);
 
-/* ---- reading numbers of frames
- * ------------------------------------------------------------------------------------ */
+/* ---- reading numbers of frames --------------------------------------------------------------- */
 
 uint16_t frame_get16(const char *bytes);
 uint32_t frame_get32(const char *bytes);

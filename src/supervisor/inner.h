@@ -143,8 +143,7 @@ void plan_limit(const struct supervisor *supervisor, uint32_t kind, uint32_t mem
 /* Starts the process of a prepared child. */
 int plan_start(struct supervisor *supervisor, struct child *child, struct error *err);
 
-/* ---- trees.c, scratch.c
- * ---------------------------------------------------------------------------------------- */
+/* ---- trees.c, scratch.c ---------------------------------------------------------------------- */
 
 struct lease { /* a tree that is being built, and the slot that owns its files until it is sealed */
     char tree[MESSAGE_NAME];

@@ -51,8 +51,7 @@ static int scratch_start(struct supervisor *supervisor, const struct scratch_job
     return -1;
 }
 
-/* ---- temporary directories
- * ------------------------------------------------------------------------------------- */
+/* ---- temporary directories ------------------------------------------------------------------- */
 
 int trees_tmp_create(struct supervisor *supervisor, struct child *child, struct error *err)
 {
@@ -100,8 +99,7 @@ int trees_tmp_remove(struct supervisor *supervisor, struct child *child, helper_
     return scratch_start(supervisor, &job, tmp_work, err);
 }
 
-/* ---- package caches
- * -------------------------------------------------------------------------------------------- */
+/* ---- package caches -------------------------------------------------------------------------- */
 
 static void cache_name(char name[CACHE_NAME], const char *project, int number)
 {

@@ -35,8 +35,7 @@ struct tree_job { /* what a helper on a tree needs, and what to do afterwards */
     struct message_tree message;
 };
 
-/* ---- putting away
- * ---------------------------------------------------------------------------------------------- */
+/* ---- putting away ---------------------------------------------------------------------------- */
 
 static int trash_work(void *context, struct error *err)
 {

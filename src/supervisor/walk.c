@@ -140,8 +140,7 @@ int walk_remove(int dir, const char *name, struct error *err)
     return 0;
 }
 
-/* ---- owners and modes
- * ------------------------------------------------------------------------------------------ */
+/* ---- owners and modes ------------------------------------------------------------------------ */
 
 struct visit {
     const struct walk_owner *owner;

@@ -1,6 +1,6 @@
 /*
- * Runs a fuzz target over the files of its corpus directory, as an ordinary test: what a fuzzer once found stays found.
- * An absent directory means the target is run on the empty input alone.
+ * Runs a fuzz target over the files of its corpus directory, as an ordinary test: what a fuzzer
+ * once found stays found. An absent directory means the target is run on the empty input alone.
  */
 #include <dirent.h>
 #include <stdint.h>

@@ -6,8 +6,8 @@
 
 struct deployment_create {
     const char *functionId;
-    const char *entrypoint;     /* NULL: the function's */
-    const char *commands;       /* NULL: the function's */
+    const char *entrypoint; /* NULL: the function's */
+    const char *commands;   /* NULL: the function's */
     bool activate;
 };
 
@@ -17,7 +17,7 @@ int deployments_download(struct call *call, struct error *err);
 struct deployment_download {
     const char *functionId;
     const char *deploymentId;
-    const char *type;           /* NULL: by the path and the response format */
+    const char *type; /* NULL: by the path and the response format */
 };
 
 /*
@@ -25,8 +25,7 @@ struct deployment_download {
  * overwritten.
  */
 void deployment_prepare(struct deployment *ret_deployment, const struct function *function,
-                        const char *id,
-                        const char *type);
+                        const char *id, const char *type);
 /* frees the old text; text may not be the old one */
 void deployment_set_text(char **field, const char *text);
 

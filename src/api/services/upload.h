@@ -7,18 +7,18 @@
 #include "call.h"
 
 struct upload_part {
-    char *path;             /* NULL: no such part came */
-    char *file_name;        /* as the client named it, "" if not */
+    char *path;      /* NULL: no such part came */
+    char *file_name; /* as the client named it, "" if not */
     uint64_t bytes;
-    unsigned char head[264];    /* the first bytes, for recognising archives */
+    unsigned char head[264]; /* the first bytes, for recognising archives */
     size_t head_bytes;
 };
 
 struct upload {
-    struct upload_part code;    /* the package, or one piece of it */
+    struct upload_part code; /* the package, or one piece of it */
     /* some clients send the whole package as `code` with every piece, and the piece here */
     struct upload_part file;
-    struct upload_part *open;   /* the one being written */
+    struct upload_part *open; /* the one being written */
     int fd;
 };
 
