@@ -1,7 +1,6 @@
 /*
  * What the loop thread must know without asking the store: projects, keys, functions with their
- * variables and active deployment, rules. Replaced piece by piece when a write to them has
- * committed.
+ * variables and active deployment, rules. Replaced piece by piece when a write has committed.
  *
  * The registry itself is touched on the loop thread only. A registry_change is loaded on any thread
  * that has a store reader and applied on the loop. Records are reference counted (plain counters:
@@ -20,29 +19,39 @@
 struct live_key {
     char *id;
     char *project_id;
-    char **scopes;                  /* NULL-terminated; {"all"} for every scope */
+    char **scopes; /* NULL-terminated; {"all"} for every scope */
     int64_t expires_at;
 };
 
 struct live_function {
     unsigned references;
-    uint64_t generation;            /* grows with every change that must reach new workers only */
+    uint64_t generation; /* grows with every change that must reach new workers only */
     struct function function;
-    struct deployment deployment;   /* the active one; id "" if none (other fields are NULL then) */
-    char **roles;                   /* execute, NULL-terminated */
-    char **variables;               /* NAME=value of project and function (wins); NULL-terminated */
-    struct pool *pool;              /* its workers; the record only points there, NULL at first */
-    struct live_cache *cache;       /* the registry's own */
+    struct deployment deployment; /* the active one; id "" if none (other fields are NULL then) */
+    char **roles;                 /* execute, NULL-terminated */
+    char **variables;             /* NAME=value of project and function (wins); NULL-terminated */
+    struct pool *pool;            /* its workers; the record only points there, NULL at first */
+    struct live_cache *cache;     /* the registry's own */
 };
 
 struct live_rule {
     struct rule rule;
+    /*
+     * Rules that show one deployment whichever is active (trigger deployment, or of a branch): the
+     * function with that deployment, whose id is "" when it is gone. Its workers are its own.
+     * Others: NULL.
+     */
+    struct live_function *preview;
 };
 
 struct registry;
 
 enum change_kind {
-    CHANGE_PROJECT, CHANGE_KEYS, CHANGE_FUNCTION, CHANGE_PROJECT_VARIABLES, CHANGE_RULES
+    CHANGE_PROJECT,
+    CHANGE_KEYS,
+    CHANGE_FUNCTION,
+    CHANGE_PROJECT_VARIABLES,
+    CHANGE_RULES
 };
 struct registry_change;
 
@@ -56,10 +65,9 @@ int registry_load(struct registry *registry, struct db *db, struct error *err);
  *   CHANGE_PROJECT            id is not used; a project that is gone takes its functions, keys and
  *                             rules along
  *   CHANGE_KEYS               all keys of the project; id is not used
- *   CHANGE_FUNCTION           the function id with its active deployment and variables; gone: its
- *                             rules go too
- *   CHANGE_PROJECT_VARIABLES  all functions of the project; id is not used
- *   CHANGE_RULES              the rule id; NULL: all rules of the project
+ *   CHANGE_FUNCTION           the function id with its active deployment and variables, and its
+ * rules that show another one; gone: its rules go too CHANGE_PROJECT_VARIABLES  all functions of
+ * the project; id is not used CHANGE_RULES              the rule id; NULL: all rules of the project
  */
 int registry_change_read(struct db *db, enum change_kind kind, const char *project_id,
                          const char *id, struct registry_change **ret_change, struct error *err);
@@ -67,8 +75,8 @@ void registry_change_free(struct registry_change *change);
 
 /*
  * Loop thread: takes the change over. changed is told each function record that was replaced or is
- * gone (new may be NULL), so that its workers can be drained. Keys, rules and records looked up
- * before are gone, but for functions that were kept.
+ * gone (new may be NULL), previews included, so that its workers can be drained. Keys, rules and
+ * records looked up before are gone, but for functions that were kept.
  */
 typedef void registry_changed(void *context, struct live_function *old, struct live_function *new);
 void registry_apply(struct registry *registry, struct registry_change *change,

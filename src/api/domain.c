@@ -313,7 +313,9 @@ bool domain_begin(struct api *api, struct http_request *request, const struct or
         redirect(request, &rule->rule);
         return true;
     }
-    if (rule)
+    if (rule && rule->preview)
+        function = rule->preview;
+    else if (rule)
         function = registry_function(api->registry, rule->rule.project_id, rule->rule.function_id);
     if (!function) {
         refuse_host(request, bare);

@@ -76,6 +76,7 @@ void live_rule_free(struct live_rule *rule)
     if (rule == NULL)
         return;
     rule_release(&rule->rule);
+    live_function_drop(rule->preview);
     free(rule);
 }
 
@@ -151,28 +152,29 @@ static bool same_workers(const struct live_function *a, const struct live_functi
     return *x == NULL && *y == NULL;
 }
 
-static void put_function(const struct applying *applying, struct live_function *new)
+/* new takes the place of old; either may be NULL. */
+static void succeed(const struct applying *applying, struct live_function *old,
+                    struct live_function *new)
 {
-    char key[PAIR];
-    pair(key, new->function.project_id, new->function.id);
-    struct live_function *old = map_set(&applying->registry->functions, key, new);
-    new->generation = 1;
+    if (new != NULL)
+        new->generation = old == NULL ? 1 : old->generation + !same_workers(old, new);
     if (old == NULL)
         return;
-    new->generation = old->generation + !same_workers(old, new);
     if (applying->changed != NULL)
         applying->changed(applying->context, old, new);
     live_function_drop(old);
 }
 
+static void put_function(const struct applying *applying, struct live_function *new)
+{
+    char key[PAIR];
+    pair(key, new->function.project_id, new->function.id);
+    succeed(applying, map_set(&applying->registry->functions, key, new), new);
+}
+
 static void remove_function(const struct applying *applying, const char *key)
 {
-    struct live_function *old = map_remove(&applying->registry->functions, key);
-    if (old == NULL)
-        return;
-    if (applying->changed != NULL)
-        applying->changed(applying->context, old, NULL);
-    live_function_drop(old);
+    succeed(applying, map_remove(&applying->registry->functions, key), NULL);
 }
 
 static void remove_functions(const struct applying *applying, const char *project_id)
@@ -211,48 +213,74 @@ static void put_key(struct registry *registry, const char *hash, struct live_key
     live_key_free(map_set(&registry->keys, hash, key));
 }
 
-static void remove_rule(struct registry *registry, struct live_rule *rule)
+/* Its preview, if it has one, is left to the caller. */
+static struct live_function *remove_rule(struct registry *registry, struct live_rule *rule)
 {
     char key[PAIR];
+    struct live_function *preview = steal(rule->preview);
     pair(key, rule->rule.project_id, rule->rule.id);
     map_remove(&registry->rule_ids, key);
     if (map_get(&registry->rules, rule->rule.domain) == rule)
         map_remove(&registry->rules, rule->rule.domain);
     live_rule_free(rule);
+    return preview;
 }
 
 /* Rules of a project; of one function of it, unless function_id is NULL. */
-static void remove_rules(struct registry *registry, const char *project_id, const char *function_id)
+static void remove_rules(const struct applying *applying, const char *project_id,
+                         const char *function_id)
 {
     size_t position = 0;
     const char *key;
     void *value;
-    while (map_next(&registry->rule_ids, &position, &key, &value)) {
+    while (map_next(&applying->registry->rule_ids, &position, &key, &value)) {
         struct live_rule *rule = value;
         if (strcmp(rule->rule.project_id, project_id) == 0 &&
             (function_id == NULL || strcmp(rule->rule.function_id, function_id) == 0))
-            remove_rule(registry, rule);
+            succeed(applying, remove_rule(applying->registry, rule), NULL);
     }
 }
 
-static void remove_rule_id(struct registry *registry, const char *project_id, const char *id)
+/* Those of the project that the change, which has all, no longer has. The others keep their
+ * workers. */
+static void remove_other_rules(const struct applying *applying,
+                               const struct registry_change *change)
 {
-    char key[PAIR];
-    struct live_rule *rule = pair(key, project_id, id) == 0 ? NULL
-                                                            : map_get(&registry->rule_ids, key);
-    if (rule != NULL)
-        remove_rule(registry, rule);
+    struct map kept;
+    size_t position = 0;
+    const char *key;
+    void *value;
+    map_init(&kept);
+    for (size_t i = 0; i < change->rule_count; i++)
+        map_set(&kept, change->rules[i]->rule.id, change->rules[i]);
+    while (map_next(&applying->registry->rule_ids, &position, &key, &value)) {
+        struct live_rule *rule = value;
+        if (strcmp(rule->rule.project_id, change->project_id) == 0 &&
+            map_get(&kept, rule->rule.id) == NULL)
+            succeed(applying, remove_rule(applying->registry, rule), NULL);
+    }
+    map_release(&kept);
 }
 
-static void put_rule(struct registry *registry, struct live_rule *rule)
+static struct live_rule *find_rule(const struct registry *registry, const char *project_id,
+                                   const char *id)
 {
     char key[PAIR];
-    remove_rule_id(registry, rule->rule.project_id, rule->rule.id);
+    return pair(key, project_id, id) == 0 ? NULL : map_get(&registry->rule_ids, key);
+}
+
+static void put_rule(const struct applying *applying, struct live_rule *rule)
+{
+    struct registry *registry = applying->registry;
+    struct live_rule *old = find_rule(registry, rule->rule.project_id, rule->rule.id);
+    struct live_function *preview = old == NULL ? NULL : remove_rule(registry, old);
+    char key[PAIR];
     pair(key, rule->rule.project_id, rule->rule.id);
     map_set(&registry->rule_ids, key, rule);
     /* A domain has one rule: the store sees to it. One that moved to another id has left the first
      * by then. */
     map_set(&registry->rules, rule->rule.domain, rule);
+    succeed(applying, preview, rule->preview);
 }
 
 static void put_project(struct registry *registry, struct live_project *project)
@@ -269,7 +297,7 @@ static void apply_project(const struct applying *applying, struct registry_chang
     }
     remove_functions(applying, change->project_id);
     remove_keys(registry, change->project_id);
-    remove_rules(registry, change->project_id, NULL);
+    remove_rules(applying, change->project_id, NULL);
     live_project_free(map_remove(&registry->projects, change->project_id));
 }
 
@@ -279,7 +307,20 @@ static void apply_function(const struct applying *applying, struct registry_chan
     if (change->function_count > 0 || pair(key, change->project_id, change->id) == 0)
         return;
     remove_function(applying, key);
-    remove_rules(applying->registry, change->project_id, change->id);
+    remove_rules(applying, change->project_id, change->id);
+}
+
+static void apply_rules(const struct applying *applying, const struct registry_change *change)
+{
+    if (change->id == NULL) {
+        remove_other_rules(applying, change);
+        return;
+    }
+    struct live_rule *rule = change->rule_count > 0
+                                 ? NULL
+                                 : find_rule(applying->registry, change->project_id, change->id);
+    if (rule != NULL)
+        succeed(applying, remove_rule(applying->registry, rule), NULL);
 }
 
 /* Everything the change brought along; what it did not bring is taken out by its kind first. */
@@ -291,7 +332,7 @@ static void put_all(const struct applying *applying, struct registry_change *cha
     for (size_t i = 0; i < change->key_count; i++)
         put_key(registry, change->key_hashes[i], steal(change->keys[i]));
     for (size_t i = 0; i < change->rule_count; i++)
-        put_rule(registry, steal(change->rules[i]));
+        put_rule(applying, steal(change->rules[i]));
 }
 
 void registry_apply(struct registry *registry, struct registry_change *change,
@@ -313,10 +354,7 @@ void registry_apply(struct registry *registry, struct registry_change *change,
             put_project(registry, steal(change->project));
         break;
     case CHANGE_RULES:
-        if (change->id == NULL)
-            remove_rules(registry, change->project_id, NULL);
-        else
-            remove_rule_id(registry, change->project_id, change->id);
+        apply_rules(&applying, change);
         break;
     }
     put_all(&applying, change);

@@ -88,28 +88,31 @@ static int read_variables(struct db *db, const char *project_id, const char *fun
 /* ---- functions ----------------------------------------------------------------------------- */
 
 /* Finding no deployment is no error: the function then has none. */
-static int read_deployment(struct db *db, struct live_function *live, struct error *err)
+static int read_deployment(struct db *db, struct live_function *live, const char *id,
+                           struct error *err)
 {
     const struct function *function = &live->function;
-    if (text_is_empty(function->deployment_id) ||
-        store_deployment_get(db, function->project_id, function->id, function->deployment_id, false,
-                             &live->deployment, err) < 0) {
-        if (!text_is_empty(function->deployment_id) && err->type != ERROR_DEPLOYMENT_NOT_FOUND)
+    if (text_is_empty(id) || store_deployment_get(db, function->project_id, function->id, id, false,
+                                                  &live->deployment, err) < 0) {
+        if (!text_is_empty(id) && err->type != ERROR_DEPLOYMENT_NOT_FOUND)
             return -1;
         live->deployment.id = xstrdup("");
     }
     return 0;
 }
 
+/* deployment_id: which one it shows; NULL: the active one. */
 static int read_function(struct db *db, const char *project_id, const char *id,
-                         char *const *project_variables, struct live_function **ret_function,
-                         struct error *err)
+                         const char *deployment_id, char *const *project_variables,
+                         struct live_function **ret_function, struct error *err)
 {
     struct live_function *live = xcalloc(1, sizeof(*live));
     live->references = 1;
     live->cache = xcalloc(1, sizeof(*live->cache));
     if (store_function_get(db, project_id, id, &live->function, err) < 0 ||
-        read_deployment(db, live, err) < 0 ||
+        read_deployment(db, live,
+                        deployment_id == NULL ? live->function.deployment_id : deployment_id,
+                        err) < 0 ||
         read_variables(db, project_id, id, project_variables, &live->variables, err) < 0) {
         live_function_drop(live);
         return -1;
@@ -152,7 +155,7 @@ static int read_function_list(struct db *db, const struct function_ids *ids,
         const struct live_project *project = find_project(projects, project_count,
                                                           ids->projects[i]);
         struct live_function *function;
-        if (read_function(db, ids->projects[i], ids->ids[i],
+        if (read_function(db, ids->projects[i], ids->ids[i], NULL,
                           project == NULL ? NULL : project->variables, &function, err) == 0)
             ADD_POINTER(change->functions, change->function_count, function);
         else if (err->type != ERROR_FUNCTION_NOT_FOUND)
@@ -231,13 +234,66 @@ static void take_rule(void *context, const void *entity)
         add_rule(change, rule);
 }
 
+static bool is_previewing(const struct rule *rule)
+{
+    return text_equals(rule->type, "deployment") &&
+           (text_equals(rule->trigger, "deployment") || !text_is_empty(rule->branch));
+}
+
+static int read_preview(struct db *db, struct live_rule *live, struct error *err)
+{
+    const struct rule *rule = &live->rule;
+    struct live_project *project;
+    if (read_project(db, rule->project_id, &project, err) < 0)
+        return -1;
+    int result = read_function(db, rule->project_id, rule->function_id, rule->deployment_id,
+                               project->variables, &live->preview, err);
+    live_project_free(project);
+    return result < 0 && err->type == ERROR_FUNCTION_NOT_FOUND ? 0 : result;
+}
+
+/* After the rules: one reading at a time. */
+static int read_previews(struct db *db, struct registry_change *change, struct error *err)
+{
+    for (size_t i = 0; i < change->rule_count; i++)
+        if (is_previewing(&change->rules[i]->rule) && read_preview(db, change->rules[i], err) < 0)
+            return -1;
+    return 0;
+}
+
 static int read_rule(struct db *db, struct registry_change *change, struct error *err)
 {
     auto_rule struct rule rule = { 0 };
     if (store_rule_get(db, change->project_id, change->id, &rule, err) < 0)
         return -1;
     add_rule(change, &rule);
-    return 0;
+    return read_previews(db, change, err);
+}
+
+static int read_rules(struct db *db, struct registry_change *change, struct error *err)
+{
+    if (store_rule_each(db, take_rule, change, err) < 0)
+        return -1;
+    return read_previews(db, change, err);
+}
+
+static void take_previewing_rule(void *context, const void *entity)
+{
+    if (is_previewing(entity))
+        take_rule(context, entity);
+}
+
+/* What they show changes with the function: those of one, or with NULL of the whole project. */
+static int read_previewing_rules(struct db *db, struct registry_change *change,
+                                 const char *function_id, struct error *err)
+{
+    const struct list_query all = { .project_id = change->project_id,
+                                    .function_id = function_id,
+                                    .limit = INT64_MAX };
+    int64_t total;
+    if (store_list(db, LIST_RULES, &all, take_previewing_rule, change, &total, err) < 0)
+        return -1;
+    return read_previews(db, change, err);
 }
 
 /* ---- changes ------------------------------------------------------------------------------- */
@@ -248,12 +304,13 @@ static int read_one_function(struct db *db, struct registry_change *change, stru
     struct live_function *function;
     if (read_project(db, change->project_id, &project, err) < 0)
         return -1;
-    int result = read_function(db, change->project_id, change->id, project->variables, &function,
-                               err);
+    int result = read_function(db, change->project_id, change->id, NULL, project->variables,
+                               &function, err);
     live_project_free(project);
-    if (result == 0)
-        ADD_POINTER(change->functions, change->function_count, function);
-    return result;
+    if (result < 0)
+        return -1;
+    ADD_POINTER(change->functions, change->function_count, function);
+    return read_previewing_rules(db, change, change->id, err);
 }
 
 static int read_change(struct db *db, struct registry_change *change, struct error *err)
@@ -268,11 +325,13 @@ static int read_change(struct db *db, struct registry_change *change, struct err
     case CHANGE_PROJECT_VARIABLES:
         if (read_project(db, change->project_id, &change->project, err) < 0)
             return -1;
-        return read_functions(db, change->project_id, &change->project, 1, change, err);
+        if (read_functions(db, change->project_id, &change->project, 1, change, err) < 0)
+            return -1;
+        return read_previewing_rules(db, change, NULL, err);
     case CHANGE_RULES:
         if (change->id != NULL)
             return read_rule(db, change, err);
-        return store_rule_each(db, take_rule, change, err);
+        return read_rules(db, change, err);
     }
     return 0;
 }
@@ -335,8 +394,7 @@ int live_read_all(struct db *db, struct live_project ***ret_projects, size_t *re
     struct registry_change *change = xcalloc(1, sizeof(*change));
     if (read_projects(db, &projects, &count, err) < 0 ||
         read_functions(db, NULL, projects, count, change, err) < 0 ||
-        store_key_each(db, NULL, take_key, change, err) < 0 ||
-        store_rule_each(db, take_rule, change, err) < 0) {
+        store_key_each(db, NULL, take_key, change, err) < 0 || read_rules(db, change, err) < 0) {
         for (size_t i = 0; i < count; i++)
             live_project_free(projects[i]);
         free(projects);

@@ -193,6 +193,71 @@ static void test_keys_and_rules_come_and_go(void **state)
     assert_non_null(registry_rule(registry, "www.example.org"));
 }
 
+static int insert_rule(struct db *db, void *context, struct error *error)
+{
+    return store_rule_insert(db, context, error);
+}
+
+static void given_preview(const char *id, const char *host, const char *deployment_id)
+{
+    auto_rule struct rule rule = {
+        .project_id = xstrdup("demo"),
+        .id = xstrdup(id),
+        .domain = xstrdup(host),
+        .type = xstrdup("deployment"),
+        .trigger = xstrdup("deployment"),
+        .function_id = xstrdup("hello"),
+        .deployment_id = xstrdup(deployment_id),
+        .status = xstrdup("verified"),
+    };
+    domain_write(&domain, insert_rule, &rule);
+}
+
+static void test_a_preview_shows_its_own_deployment_with_what_the_function_is_now(void **state)
+{
+    (void)state;
+    given_preview("p1", "old.functions.localhost", "d1");
+    apply(CHANGE_RULES, "p1");
+    domain_deployment(&domain, "hello", "d2");
+    apply(CHANGE_FUNCTION, "hello");
+
+    const struct live_rule *rule = registry_rule(registry, "old.functions.localhost");
+    assert_string_equal(registry_function(registry, "demo", "hello")->deployment.id, "d2");
+    assert_string_equal(rule->preview->deployment.id, "d1");
+    assert_null(registry_rule(registry, "hello.functions.localhost")->preview);
+
+    domain_variable(&domain, "hello", "LATER", "1");
+    const struct changes changes = apply(CHANGE_FUNCTION, "hello");
+    rule = registry_rule(registry, "old.functions.localhost");
+    assert_int_equal(changes.count, 2);
+    assert_true(has(rule->preview->variables, "LATER=1"));
+    assert_int_equal(rule->preview->generation, 2);
+}
+
+static void test_a_preview_keeps_its_workers_when_other_rules_change(void **state)
+{
+    (void)state;
+    char rule_id[] = "p1";
+    given_preview("p1", "old.functions.localhost", "d1");
+    assert_int_equal(apply(CHANGE_RULES, NULL).count, 0);
+    domain_rule(&domain, "r2", "www.example.org", "empty");
+
+    assert_false(apply(CHANGE_RULES, NULL).needs_new_workers);
+
+    domain_write(&domain, delete_rule, rule_id);
+    assert_int_equal(apply(CHANGE_RULES, NULL).gone, 1);
+    assert_null(registry_rule(registry, "old.functions.localhost"));
+}
+
+static void test_a_preview_of_nothing_has_no_deployment(void **state)
+{
+    (void)state;
+    given_preview("p1", "old.functions.localhost", "none");
+    apply(CHANGE_RULES, "p1");
+    assert_string_equal(registry_rule(registry, "old.functions.localhost")->preview->deployment.id,
+                        "");
+}
+
 static int delete_project(struct db *db, void *context, struct error *error)
 {
     return store_project_delete(db, context, error);
@@ -219,6 +284,9 @@ int main(void)
         TEST(test_a_project_variable_reaches_all_its_functions),
         TEST(test_a_deleted_function_takes_its_rules_along),
         TEST(test_keys_and_rules_come_and_go),
+        TEST(test_a_preview_shows_its_own_deployment_with_what_the_function_is_now),
+        TEST(test_a_preview_keeps_its_workers_when_other_rules_change),
+        TEST(test_a_preview_of_nothing_has_no_deployment),
         TEST(test_a_deleted_project_takes_everything_along),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
