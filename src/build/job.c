@@ -287,13 +287,19 @@ static void unpacked(void *context, bool failed, uint32_t reason, int status, ui
 static void job_unpack(struct job *job)
 {
     const struct settings *s = job->builder->options.settings;
+    const struct deployment *d = &job->deployment;
     auto_buffer struct buffer launch = { 0 };
     char bytes[32], entries[32], ratio[32];
+    /* git hosts wrap everything in one folder, named after repository and commit */
+    const bool is_wrapped = strcmp(d->type, "vcs") == 0;
+    const char *root = is_wrapped && *d->provider_root_directory ? d->provider_root_directory : ".";
 
     snprintf(bytes, sizeof bytes, "%lld", (long long)s->package_unpacked);
     snprintf(entries, sizeof entries, "%lld", (long long)s->package_entries);
     snprintf(ratio, sizeof ratio, "%lld", (long long)s->package_ratio);
-    launch_write(&launch, (const char *const[]){ "unpack", "{code}", bytes, entries, ratio, NULL },
+    launch_write(&launch,
+                 (const char *const[]){ "unpack", "{code}", bytes, entries, ratio,
+                                        is_wrapped ? "1" : "0", root, NULL },
                  (const char *const[]){ "LANG=C.UTF-8", NULL });
     job_child(job,
               &(struct child_request){ .kind = SANDBOX_UNPACK,

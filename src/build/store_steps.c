@@ -32,8 +32,10 @@ static int mark_processing(struct db *db, void *context, struct error *err)
 {
     struct job *job = context;
     struct deployment *d = &job->deployment;
+    /* a source that was fetched is processing already */
+    const char *from = strcmp(d->status, "processing") == 0 ? "processing" : "waiting";
 
-    if (store_deployment_move(db, job->project_id, d->id, "waiting", "processing", err) < 0)
+    if (store_deployment_move(db, job->project_id, d->id, from, "processing", err) < 0)
         return -1;
     free(d->status);
     d->status = xstrdup("processing");

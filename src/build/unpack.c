@@ -38,6 +38,8 @@ struct unpack {
     struct map files; /* regular files written so far: what a hard link may name */
     struct map links; /* symbolic links: nothing may be written through one */
     int64_t most_bytes, most_entries, most_ratio;
+    int64_t strip;          /* 1: everything is in one folder that is not wanted, as git hosts do */
+    char *root;             /* only what is below this folder is wanted; "": everything */
     int64_t bytes, entries; /* logical bytes, holes included */
     char sentence[600];
 };
@@ -140,6 +142,38 @@ static const char *without_dot(const char *path)
     return path;
 }
 
+/* What a checked path of the archive is called in the directory; NULL: it is not wanted there. */
+static const char *path_inside(const struct unpack *u, const char *path)
+{
+    const size_t length = strlen(u->root);
+
+    if (u->strip) {
+        path += strcspn(path, "/");
+        path += strspn(path, "/");
+    }
+    if (length > 0) {
+        if (strncmp(path, u->root, length) != 0 || path[length] != '/')
+            return NULL;
+        path += length;
+        path += strspn(path, "/");
+    }
+    return *path ? path : NULL;
+}
+
+/* The folder as it was asked for, without what means nothing: "./a/" is a. */
+static int take_root(struct unpack *u, const char *text)
+{
+    text = without_dot(text + strspn(text, "/"));
+    if (strcmp(text, ".") == 0)
+        text++;
+    if (*text && check_path(u, text) < 0)
+        return -1;
+    u->root = xstrdup(text);
+    for (size_t length = strlen(text); length > 0 && u->root[length - 1] == '/'; length--)
+        u->root[length - 1] = '\0';
+    return 0;
+}
+
 static int check_parents(struct unpack *u, const char *entry)
 {
     for (const char *slash = strchr(entry, '/'); slash; slash = strchr(slash + 1, '/'))
@@ -202,7 +236,8 @@ static int prepare(struct unpack *u, struct archive_entry *e, const char *path)
         link = without_dot(link);
         if (check_path(u, link) < 0)
             return -1;
-        if (!map_get(&u->files, link))
+        link = path_inside(u, link);
+        if (!link || !map_get(&u->files, link))
             return refuse(u, path, "is a hard link to something that is no file of the package.");
         archive_entry_set_hardlink(e, link);
         return 0;
@@ -234,7 +269,12 @@ static int extract(struct unpack *u, struct archive_entry *e)
                       (long long)u->most_entries);
     if (path && (!*path || strcmp(path, ".") == 0))
         return archive_entry_filetype(e) == AE_IFDIR ? 0 : refuse(u, ".", "is not a folder.");
-    if (check_path(u, path) < 0 || check_parents(u, path) < 0 || prepare(u, e, path) < 0)
+    if (check_path(u, path) < 0)
+        return -1;
+    path = path_inside(u, path);
+    if (!path)
+        return 0; /* its data is passed over by the next header */
+    if (check_parents(u, path) < 0 || prepare(u, e, path) < 0)
         return -1;
 
     char *name = xstrdup(path);
@@ -293,6 +333,8 @@ static int unpack_all(struct unpack *u)
         return refuse(u, NULL, "The package is damaged: %s", archive_error_string(u->in));
     if (archive_write_close(u->out) != ARCHIVE_OK)
         return refuse(u, NULL, "The package cannot be written: %s", archive_error_string(u->out));
+    if (u->files.count == 0 && *u->root)
+        return refuse(u, u->root, "No source code found in this folder of the package.");
     if (u->files.count == 0)
         return refuse(u, NULL, "Error: No source code found. Ensure your source isn't empty.");
     return 0;
@@ -302,9 +344,10 @@ int build_unpack_role(int argc, char **argv)
 {
     struct unpack u = { 0 };
 
-    if (argc != 5 || text_to_int(argv[2], &u.most_bytes) < 0 ||
-        text_to_int(argv[3], &u.most_entries) < 0 || text_to_int(argv[4], &u.most_ratio) < 0) {
-        fprintf(stderr, "usage: unpack DIRECTORY MAX_BYTES MAX_ENTRIES MAX_RATIO\n");
+    if ((argc != 5 && argc != 7) || text_to_int(argv[2], &u.most_bytes) < 0 ||
+        text_to_int(argv[3], &u.most_entries) < 0 || text_to_int(argv[4], &u.most_ratio) < 0 ||
+        (argc == 7 && text_to_int(argv[5], &u.strip) < 0)) {
+        fprintf(stderr, "usage: unpack DIRECTORY MAX_BYTES MAX_ENTRIES MAX_RATIO [STRIP ROOT]\n");
         return 2;
     }
     if (chdir(argv[1]) < 0) {
@@ -313,11 +356,14 @@ int build_unpack_role(int argc, char **argv)
     }
     map_init(&u.files);
     map_init(&u.links);
-    int result = unpack_all(&u);
+    int result = take_root(&u, argc == 7 ? argv[6] : "");
+    if (result == 0)
+        result = unpack_all(&u);
     if (result < 0)
         printf("%s\n", u.sentence);
     map_release(&u.files);
     map_release(&u.links);
+    free(u.root);
     if (u.out)
         archive_write_free(u.out);
     if (u.in)

@@ -50,16 +50,22 @@ static void box_close(struct box *box)
     unlink(box->archive);
 }
 
+/* An entry that claims more than it has is written plainly and left unfinished: finishing it would
+ * fill it up. */
 static void write_archive(const struct box *box, const struct member *members, bool zip)
 {
     struct archive *a = archive_write_new();
+    const bool lies = members->claimed_size > 0;
 
     if (zip) {
         archive_write_set_format_zip(a);
     } else {
         archive_write_set_format_pax_restricted(a);
-        archive_write_add_filter_gzip(a);
+        if (!lies)
+            archive_write_add_filter_gzip(a);
     }
+    if (lies)
+        archive_write_set_bytes_per_block(a, 0);
     assert_int_equal(archive_write_open_filename(a, box->archive), ARCHIVE_OK);
     for (; members->path; members++) {
         struct archive_entry *e = archive_entry_new();
@@ -77,17 +83,21 @@ static void write_archive(const struct box *box, const struct member *members, b
         archive_write_data(a, content, strlen(content));
         archive_entry_free(e);
     }
+    if (lies)
+        archive_write_fail(a);
     archive_write_close(a);
     archive_write_free(a);
 }
 
 /* Runs the role as the sandbox would: a process of its own, the archive as standard input. Returns
- * its exit status. */
-static int unpack(struct box *box, const char *most_bytes, const char *most_entries)
+ * its exit status. root NULL: without the last two arguments. */
+static int unpack_wrapped(struct box *box, const char *most_bytes, const char *most_entries,
+                          const char *root)
 {
-    char program[] = "unpack", ratio[] = "200";
+    char program[] = "unpack", ratio[] = "200", strip[] = "1";
     auto_free char *bytes = xstrdup(most_bytes), *entries = xstrdup(most_entries);
-    char *argv[] = { program, box->directory, bytes, entries, ratio, NULL };
+    auto_free char *folder = xstrdup(root ? root : "");
+    char *argv[] = { program, box->directory, bytes, entries, ratio, strip, folder, NULL };
     int pipe_fds[2], status;
 
     assert_int_equal(pipe(pipe_fds), 0);
@@ -96,7 +106,7 @@ static int unpack(struct box *box, const char *most_bytes, const char *most_entr
     if (pid == 0) {
         dup2(open(box->archive, O_RDONLY), 0);
         dup2(pipe_fds[1], 1);
-        int result = build_unpack_role(5, argv);
+        int result = build_unpack_role(root ? 7 : 5, argv);
         fflush(stdout);
         _exit(result);
     }
@@ -107,6 +117,11 @@ static int unpack(struct box *box, const char *most_bytes, const char *most_entr
     waitpid(pid, &status, 0);
     assert_true(WIFEXITED(status));
     return WEXITSTATUS(status);
+}
+
+static int unpack(struct box *box, const char *most_bytes, const char *most_entries)
+{
+    return unpack_wrapped(box, most_bytes, most_entries, NULL);
 }
 
 static char *read_back(const struct box *box, const char *path)
@@ -164,6 +179,125 @@ static void unpack_takes_an_ordinary_package(void **state)
         assert_int_equal(mode_of(&box, "private") & 07777, 0755);
         assert_int_equal(mode_of(&box, "private/inner") & 07777, 0644);
         assert_true(S_ISLNK(mode_of(&box, "bin/tool")));
+        box_close(&box);
+    }
+}
+
+/* As a git host packs it: everything in one folder. */
+static struct member wrapped[] = {
+    { .path = "shop-1.0/", .type = AE_IFDIR },
+    { .path = "shop-1.0/README.md", .content = "read" },
+    { .path = "shop-1.0/node/", .type = AE_IFDIR },
+    { .path = "shop-1.0/node/main.js", .content = "main" },
+    { .path = "shop-1.0/node/lib/a.js", .content = "a" },
+    { .path = "shop-1.0/node/link.js", .type = AE_IFLNK, .symlink = "lib/a.js" },
+    { .path = "shop-1.0/node/twin.js", .hardlink = "shop-1.0/node/main.js" },
+    { .path = "shop-1.0/node-other/main.js", .content = "other" },
+    { .path = "top.txt", .content = "beside the folder" },
+    { 0 },
+};
+
+static bool is_there(const struct box *box, const char *path)
+{
+    auto_free char *full = xasprintf("%s/%s", box->directory, path);
+
+    return access(full, F_OK) == 0;
+}
+
+static void the_folder_around_a_package_is_left_off(void **state)
+{
+    static const char *const roots[] = { "", ".", "./", "/" };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(roots); i++) {
+        struct box box;
+        box_open(&box);
+        write_archive(&box, wrapped, false);
+
+        assert_int_equal(unpack_wrapped(&box, "1000", "100", roots[i]), 0);
+        auto_free char *main_js = read_back(&box, "node/twin.js");
+        assert_string_equal(main_js, "main");
+        assert_true(is_there(&box, "README.md"));
+        assert_false(is_there(&box, "shop-1.0"));
+        assert_false(is_there(&box, "top.txt"));
+        box_close(&box);
+    }
+}
+
+static void only_the_root_directory_is_unpacked(void **state)
+{
+    static const char *const roots[] = { "node", "./node/", "/node", "node//" };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(roots); i++) {
+        struct box box;
+        box_open(&box);
+        write_archive(&box, wrapped, false);
+
+        assert_int_equal(unpack_wrapped(&box, "9", "100", roots[i]), 0); /* bytes of the rest */
+        auto_free char *main_js = read_back(&box, "main.js"), *a_js = read_back(&box, "link.js");
+        assert_string_equal(main_js, "main"); /* count for nothing */
+        assert_string_equal(a_js, "a");
+        assert_false(is_there(&box, "README.md"));
+        assert_false(is_there(&box, "node"));
+        box_close(&box);
+    }
+}
+
+static void a_root_directory_that_leads_out_or_is_not_there_is_refused(void **state)
+{
+    static const struct {
+        const char *root, *sentence;
+    } rows[] = {
+        { "absent", "\"absent\": No source code found in this folder" },
+        { "nod", "No source code found" },
+        { "node/main.js", "No source code found" },
+        { "../node", "\"../node\": leads out of the package." },
+        { "node/../..", "leads out of the package." },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct box box;
+        box_open(&box);
+        write_archive(&box, wrapped, false);
+
+        assert_int_equal(unpack_wrapped(&box, "1000", "100", rows[i].root), 1);
+        if (!strstr(box.output, rows[i].sentence))
+            fail_msg("%s: %s", rows[i].root, box.output);
+        box_close(&box);
+    }
+}
+
+/* What is left off is checked as well, and what leads into it is not taken. */
+static void the_rules_hold_for_a_wrapped_package(void **state)
+{
+    static const struct {
+        struct member members[4];
+        const char *sentence;
+    } rows[] = {
+        { { { .path = "w/node/a", .content = "a" }, { .path = "w/../../x", .content = "x" } },
+          "leads out of the package." },
+        { { { .path = "/w/x", .content = "x" } }, "is an absolute path." },
+        { { { .path = "w/node/a", .type = AE_IFLNK, .symlink = "../x" } },
+          "is a link that leads out" },
+        { { { .path = "w/x", .content = "x" }, { .path = "w/node/h", .hardlink = "w/x" } },
+          "is a hard link to something" },
+        { { { .path = "w/node/d", .type = AE_IFDIR },
+            { .path = "w/node/l", .type = AE_IFLNK, .symlink = "d" },
+            { .path = "v/node/l/x", .content = "x" } },
+          "is written through a link." },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct box box;
+        box_open(&box);
+        write_archive(&box, rows[i].members, false);
+
+        assert_int_equal(unpack_wrapped(&box, "1000", "100", "node"), 1);
+        if (!strstr(box.output, rows[i].sentence))
+            fail_msg("%zu: %s", i, box.output);
         box_close(&box);
     }
 }
@@ -318,6 +452,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(unpack_takes_an_ordinary_package),
+        cmocka_unit_test(the_folder_around_a_package_is_left_off),
+        cmocka_unit_test(only_the_root_directory_is_unpacked),
+        cmocka_unit_test(a_root_directory_that_leads_out_or_is_not_there_is_refused),
+        cmocka_unit_test(the_rules_hold_for_a_wrapped_package),
         cmocka_unit_test(unpack_refuses_and_names_what_is_wrong),
         cmocka_unit_test(unpack_refuses_what_is_no_archive),
         cmocka_unit_test(unpack_refuses_a_package_cut_short),
