@@ -8,19 +8,30 @@
 
 #include "json_text.h"
 
-/* RFC 9110: tchar */
-static bool is_token(unsigned char c)
+/* RFC 9110: a tchar as its lower case, anything else as 0. */
+static const char token[256] = {
+    ['!'] = '!', ['#'] = '#', ['$'] = '$', ['%'] = '%', ['&'] = '&', ['\''] = '\'', ['*'] = '*',
+    ['+'] = '+', ['-'] = '-', ['.'] = '.', ['^'] = '^', ['_'] = '_', ['`'] = '`',   ['|'] = '|',
+    ['~'] = '~', ['0'] = '0', ['1'] = '1', ['2'] = '2', ['3'] = '3', ['4'] = '4',   ['5'] = '5',
+    ['6'] = '6', ['7'] = '7', ['8'] = '8', ['9'] = '9', ['a'] = 'a', ['b'] = 'b',   ['c'] = 'c',
+    ['d'] = 'd', ['e'] = 'e', ['f'] = 'f', ['g'] = 'g', ['h'] = 'h', ['i'] = 'i',   ['j'] = 'j',
+    ['k'] = 'k', ['l'] = 'l', ['m'] = 'm', ['n'] = 'n', ['o'] = 'o', ['p'] = 'p',   ['q'] = 'q',
+    ['r'] = 'r', ['s'] = 's', ['t'] = 't', ['u'] = 'u', ['v'] = 'v', ['w'] = 'w',   ['x'] = 'x',
+    ['y'] = 'y', ['z'] = 'z', ['A'] = 'a', ['B'] = 'b', ['C'] = 'c', ['D'] = 'd',   ['E'] = 'e',
+    ['F'] = 'f', ['G'] = 'g', ['H'] = 'h', ['I'] = 'i', ['J'] = 'j', ['K'] = 'k',   ['L'] = 'l',
+    ['M'] = 'm', ['N'] = 'n', ['O'] = 'o', ['P'] = 'p', ['Q'] = 'q', ['R'] = 'r',   ['S'] = 's',
+    ['T'] = 't', ['U'] = 'u', ['V'] = 'v', ['W'] = 'w', ['X'] = 'x', ['Y'] = 'y',   ['Z'] = 'z',
+};
+
+static char lower(char c)
 {
-    static const char others[] = "!#$%&'*+-.^_`|~";
-    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))
-        return true;
-    return c != '\0' && memchr(others, c, sizeof(others) - 1) != NULL;
+    return token[(unsigned char)c];
 }
 
 bool header_name_is_valid(const char *name, size_t bytes)
 {
     for (size_t i = 0; i < bytes; i++) {
-        if (!is_token((unsigned char)name[i]))
+        if (lower(name[i]) == '\0')
             return false;
     }
     return bytes > 0;
@@ -28,16 +39,8 @@ bool header_name_is_valid(const char *name, size_t bytes)
 
 bool header_value_is_valid(const char *value, size_t bytes)
 {
-    for (size_t i = 0; i < bytes; i++) {
-        if (value[i] == '\r' || value[i] == '\n' || value[i] == '\0')
-            return false;
-    }
-    return true;
-}
-
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+    return bytes == 0 || (memchr(value, '\r', bytes) == NULL &&
+                          memchr(value, '\n', bytes) == NULL && memchr(value, '\0', bytes) == NULL);
 }
 
 int header_block_add(struct buffer *block, const char *name, const char *value, size_t value_bytes)
