@@ -54,9 +54,9 @@ int store_write_wait(struct store *store, store_write *write, void *context, str
 void store_write_later(struct store *store, store_write *write, store_written *done, void *context,
                        bool urgent);
 
-/* Records a finished synchronous execution; takes the struct's content over. Gathers up to
- * gather_us. */
-void store_execution_record(struct store *store, struct execution *execution);
+/* Records a finished synchronous execution. Copies what is stored of it (not the input); the struct
+ * and its texts stay the caller's. Gathers up to gather_us. */
+void store_execution_record(struct store *store, const struct execution *execution);
 
 /* Returns when everything submitted before has been committed (a list of executions asks for it
  * first). */

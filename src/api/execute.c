@@ -8,6 +8,7 @@
 #include "headers.h"
 #include "mem.h"
 
+/* The record's texts stand in `texts` or in the function, or are constants: none is its own. */
 struct execute {
     struct api *api;
     struct live_function *function;
@@ -15,33 +16,32 @@ struct execute {
     bool logging;
     execute_done *done; /* NULL: abandoned */
     void *context;
+    char texts[];
 };
 
-enum { KEPT_HEADERS_MOST = 65536 };
+enum { KEPT_HEADERS_MOST = 65536, KEPT_HEADERS_USUAL = 255 };
 
-static char *kept_headers(const char *block, size_t bytes, const char *const *only)
+static char trigger[] = "http", completed[] = "completed", failed[] = "failed", nothing[] = "";
+
+/* "agent" is what the API really keeps; user-agent is not in its list. */
+static const char *const kept_request[] = { "content-type",         "agent",
+                                            "content-length",       "host",
+                                            "x-appwrite-client-ip", NULL };
+static const char *const kept_response[] = { "content-type", "content-length", NULL };
+
+static void add_kept(struct buffer *out, const char *block, size_t bytes, const char *const *only)
 {
-    struct buffer out;
-
-    buffer_init(&out, KEPT_HEADERS_MOST);
-    header_block_to_json(block, bytes, only, &out);
-    return buffer_steal(&out, NULL);
+    buffer_init(out, KEPT_HEADERS_MOST);
+    buffer_reserve(out, KEPT_HEADERS_USUAL);
+    header_block_to_json(block, bytes, only, out);
 }
 
 char *execute_kept_request_headers(const char *block, size_t bytes)
 {
-    /* "agent" is what the API really keeps; user-agent is not in its list */
-    static const char *const only[] = { "content-type",         "agent", "content-length", "host",
-                                        "x-appwrite-client-ip", NULL };
+    struct buffer out;
 
-    return kept_headers(block, bytes, only);
-}
-
-char *execute_kept_response_headers(const char *block, size_t bytes)
-{
-    static const char *const only[] = { "content-type", "content-length", NULL };
-
-    return kept_headers(block, bytes, only);
+    add_kept(&out, block, bytes, kept_request);
+    return buffer_steal(&out, NULL);
 }
 
 int execute_check(const struct live_function *function, struct error *err)
@@ -64,41 +64,43 @@ int execute_check(const struct live_function *function, struct error *err)
     return 0;
 }
 
-static char *buffer_text(struct buffer *buffer)
+static char *text_of(struct buffer *buffer)
 {
-    return buffer->size ? buffer_steal(buffer, NULL) : xstrdup("");
+    return buffer->size > 0 ? buffer->data : nothing;
 }
 
-static void settle(struct execute *x, struct run_result *r)
+/* Fills in how it ended; the texts are borrowed from the arguments. */
+static void settle(struct execute *x, struct run_result *r, struct buffer *response_headers,
+                   char *failure)
 {
     struct execution *e = &x->execution;
     const bool answered = r->outcome == RUN_ANSWERED;
 
-    e->status = xstrdup(answered && r->status < 500 ? "completed" : "failed");
+    add_kept(response_headers, r->headers.data, r->headers.size, kept_response);
+    e->status = answered && r->status < 500 ? completed : failed;
     e->response_status = answered ? r->status : 500;
-    e->response_headers = execute_kept_response_headers(r->headers.data, r->headers.size);
+    e->response_headers = response_headers->data;
     e->duration = (double)r->duration_us / 1000000;
-    e->logs = x->logging ? buffer_text(&r->logs) : xstrdup("");
-    if (!x->logging)
-        e->errors = xstrdup("");
-    else if (answered)
-        e->errors = buffer_text(&r->errors);
-    else
-        e->errors = run_failure_errors(r, ERROR_FUNCTION_SYNCHRONOUS_TIMEOUT);
+    e->logs = x->logging ? text_of(&r->logs) : nothing;
+    e->errors = !x->logging ? nothing : answered ? text_of(&r->errors) : failure;
     e->updated_at = loop_realtime_us(x->api->loop);
 }
 
 static void execute_ended(void *context, struct run_result *r)
 {
     struct execute *x = context;
+    const bool ran = r->outcome != RUN_OVERLOADED && r->outcome != RUN_CANCELED;
+    auto_buffer struct buffer response_headers = { 0 };
+    auto_free char *failure = ran && r->outcome != RUN_ANSWERED
+                                  ? run_failure_errors(r, ERROR_FUNCTION_SYNCHRONOUS_TIMEOUT)
+                                  : NULL;
 
-    if (r->outcome != RUN_OVERLOADED && r->outcome != RUN_CANCELED)
-        settle(x, r);
+    if (ran)
+        settle(x, r, &response_headers, failure);
     if (x->done)
         x->done(x->context, &x->execution, r);
-    if (x->execution.status)
+    if (ran)
         store_execution_record(x->api->store, &x->execution);
-    execution_release(&x->execution);
     live_function_drop(x->function);
     free(x);
 }
@@ -108,44 +110,64 @@ void execute_abandon(struct execute *execute)
     execute->done = NULL;
 }
 
-static void fill_record(struct execute *x, const struct execute_request *request)
+static char *add_text(char **end, const char *text, size_t bytes)
+{
+    char *copy = *end;
+
+    memcpy(copy, text, bytes);
+    copy[bytes] = '\0';
+    *end += bytes + 1;
+    return copy;
+}
+
+/* What is known before it runs. kept: the request's headers that are stored. */
+static struct execute *new_execute(const struct execute_request *request, int64_t seq,
+                                   const char *id, const struct buffer *kept)
 {
     const struct function *f = &request->function->function;
-    struct execution *e = &x->execution;
+    const size_t user_bytes = strlen(request->user_id), method_bytes = strlen(request->method),
+                 path_bytes = strlen(request->path);
+    struct execute *x = xmalloc(sizeof *x + user_bytes + method_bytes + path_bytes + kept->size +
+                                4);
+    char *end = x->texts;
 
-    e->seq = execution_next_seq(request->api);
-    id_generate(e->seq, e->id);
-    e->function_seq = f->seq;
-    e->project_id = xstrdup(f->project_id);
-    e->function_id = xstrdup(f->id);
-    e->deployment_id = xstrdup(request->function->deployment.id);
-    e->user_id = xstrdup(request->user_id);
-    e->trigger = xstrdup("http");
-    e->request_method = xstrdup(request->method);
-    e->request_path = xstrdup(request->path);
+    *x = (struct execute){ .api = request->api,
+                           .function = request->function,
+                           .logging = f->logging,
+                           .done = request->done,
+                           .context = request->context,
+                           .execution = { .seq = seq,
+                                          .function_seq = f->seq,
+                                          .project_id = f->project_id,
+                                          .function_id = f->id,
+                                          .deployment_id = request->function->deployment.id,
+                                          .trigger = trigger } };
+    memcpy(x->execution.id, id, sizeof x->execution.id);
+    x->execution.user_id = add_text(&end, request->user_id, user_bytes);
+    x->execution.request_method = add_text(&end, request->method, method_bytes);
+    x->execution.request_path = add_text(&end, request->path, path_bytes);
+    x->execution.request_headers = add_text(&end, kept->data, kept->size);
+    live_function_keep(x->function);
+    return x;
 }
 
 struct execute *execute_start(const struct execute_request *request)
 {
     struct api *api = request->api;
-    struct execute *x = xcalloc(1, sizeof *x);
+    const int64_t seq = execution_next_seq(api);
+    auto_buffer struct buffer kept = { 0 };
+    char id[GENERATED_ID + 1];
 
-    x->api = api;
-    x->function = request->function;
-    x->logging = request->function->function.logging;
-    x->done = request->done;
-    x->context = request->context;
-    live_function_keep(x->function);
-    fill_record(x, request);
-    run_add_identity(api->run, x->function,
-                     &(struct run_identity){ .execution_id = x->execution.id,
-                                             .trigger = "http",
+    id_generate(seq, id);
+    run_add_identity(api->run, request->function,
+                     &(struct run_identity){ .execution_id = id,
+                                             .trigger = trigger,
                                              .user_id = request->user_id,
                                              .user = request->user,
                                              .client_ip = request->client_ip },
                      request->headers);
-    x->execution.request_headers = execute_kept_request_headers(request->headers->data,
-                                                                request->headers->size);
+    add_kept(&kept, request->headers->data, request->headers->size, kept_request);
+    struct execute *x = new_execute(request, seq, id, &kept);
 
     const struct run_request run = {
         .function = x->function,

@@ -37,8 +37,7 @@ void execute_abandon(struct execute *execute);
 /* Why this function cannot run now: no deployment, not ready, unknown runtime. 0 when it can. */
 int execute_check(const struct live_function *function, struct error *err);
 
-/* The stored parts of header blocks, as JSON lists. */
+/* The stored part of a request's header block, as a JSON list. */
 char *execute_kept_request_headers(const char *block, size_t bytes);
-char *execute_kept_response_headers(const char *block, size_t bytes);
 
 #endif

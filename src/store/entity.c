@@ -9,6 +9,8 @@
 #include "mem.h"
 #include "store_private.h"
 
+enum { COLUMNS_MAX = 64 };
+
 static bool is_read(const struct column *column)
 {
     return !(column->flags & (COLUMN_FILTER | COLUMN_APART));
@@ -232,6 +234,34 @@ void entity_release(enum entity_type type, void *entity)
             free(*(char **)(void *)((char *)entity + row->columns[i].offset));
     }
     memset(entity, 0, row->bytes);
+}
+
+void entity_copy(enum entity_type type, const void *entity, void *ret_copy, struct buffer *texts)
+{
+    const struct entity *row = &entities[type];
+    size_t sizes[COLUMNS_MAX], total = 0;
+
+    assert(row->column_count <= COLUMNS_MAX);
+    for (size_t i = 0; i < row->column_count; i++) {
+        const struct column *column = &row->columns[i];
+        const char *field = (const char *)entity + column->offset;
+        const char *text = is_owned_text(column) ? *(char *const *)(const void *)field : NULL;
+
+        sizes[i] = text ? strlen(text) + 1 : 0;
+        total += sizes[i];
+    }
+    memcpy(ret_copy, entity, row->bytes);
+    buffer_reset(texts);
+    buffer_reserve(texts, total); /* none of the texts may move */
+    for (size_t i = 0; i < row->column_count; i++) {
+        char **field = (char **)(void *)((char *)ret_copy + row->columns[i].offset);
+
+        if (sizes[i] == 0)
+            continue;
+        memcpy(texts->data + texts->size, *field, sizes[i]);
+        *field = texts->data + texts->size;
+        texts->size += sizes[i];
+    }
 }
 
 int entity_read_one(struct db *db, sqlite3_stmt *statement, enum entity_type type, void *ret_entity,

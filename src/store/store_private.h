@@ -148,6 +148,9 @@ int entity_read(struct db *db, sqlite3_stmt *statement, enum entity_type type, v
                 struct error *err);
 void entity_release(enum entity_type type, void *entity);
 
+/* A copy whose texts stand in `texts` (initialised; emptied first) and live as long as they do. */
+void entity_copy(enum entity_type type, const void *entity, void *ret_copy, struct buffer *texts);
+
 /* A select of the registry that is bound: its only row, or -1 with this error. */
 int entity_read_one(struct db *db, sqlite3_stmt *statement, enum entity_type type, void *ret_entity,
                     enum error_type missing, struct error *err);

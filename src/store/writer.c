@@ -25,6 +25,8 @@
 
 enum {
     GROUP_MAX = 4096,         /* writes in one transaction: those behind must not wait for ever */
+    RECORDS_KEPT = 1024,      /* for the next executions, each with at most */
+    TEXTS_KEPT = 2048,        /* bytes of memory for its texts */
     CHECKPOINT_PAGES = 20000, /* of the WAL: then whatever else waits */
     CHECKPOINT_IDLE_PAGES = 500, /* when there is nothing to write */
     IDLE_US = 200000,
@@ -43,11 +45,17 @@ struct item {
     struct error *failure; /* its own, allocated; NULL: fine so far */
 };
 
-/* A record carries its execution behind the item; the others do without. */
+/*
+ * A record carries its execution behind the item; the others do without. Records are used again:
+ * giving memory back on another thread than it came from makes both wait for each other.
+ */
 struct record {
     struct item item;
-    struct execution execution;
+    struct execution execution; /* its texts are in `texts` */
+    struct buffer texts;
 };
+
+static const size_t TEXTS_MOST = SIZE_MAX / 2; /* bounded where they come from */
 
 struct queue {
     struct item *first, **last;
@@ -63,9 +71,10 @@ struct writer {
     pthread_mutex_t mutex; /* guards what follows up to the blank line */
     pthread_cond_t wake;
     struct queue queue;
-    size_t urgent; /* of the queue's */
-    bool sleeping; /* without a time limit of its own: somebody must wake it */
-    bool busy;     /* a group is being written */
+    size_t urgent;             /* of the queue's */
+    struct queue free_records; /* at most RECORDS_KEPT */
+    bool sleeping;             /* without a time limit of its own: somebody must wake it */
+    bool busy;                 /* a group is being written */
     bool stopping;
 
     atomic_size_t backlog;
@@ -136,13 +145,18 @@ static void item_fail(struct item *item, const struct error *err)
     *item->failure = *err;
 }
 
+static struct record *record_of(struct item *item)
+{
+    return (struct record *)(void *)item;
+}
+
 static int item_call(struct db *db, struct item *item, struct error *err)
 {
     switch (item->kind) {
     case ITEM_WRITE:
         return item->write(db, item->context, err);
     case ITEM_RECORD:
-        return execution_record(db, &((struct record *)(void *)item)->execution, err);
+        return execution_record(db, &record_of(item)->execution, err);
     case ITEM_FLUSH:
         return 0;
     }
@@ -200,22 +214,48 @@ static int group_write(struct db *db, struct queue *group, struct error *err)
     return statement_do(db, err, STATEMENT_COMMIT, "");
 }
 
-static void item_finish(struct writer *writer, struct item *item)
+static void record_free(struct item *item)
 {
-    struct error *failure = item->failure;
+    buffer_release(&record_of(item)->texts);
+    free(item);
+}
+
+/* The record is put on the list `finished`. */
+static void record_finish(struct item *item, struct queue *finished)
+{
+    struct record *record = record_of(item);
+
+    if (item->failure)
+        log_error("execution %s was not recorded: %s", record->execution.id,
+                  item->failure->message);
+    free(steal(item->failure));
+    if (record->texts.capacity > TEXTS_KEPT) {
+        buffer_release(&record->texts);
+        buffer_init(&record->texts, TEXTS_MOST);
+    }
+    queue_add(finished, item);
+}
+
+static void item_finish(struct item *item)
+{
     struct item copy = *item;
 
-    if (item->kind == ITEM_RECORD) {
-        if (failure)
-            log_error("execution %s was not recorded: %s",
-                      ((struct record *)(void *)item)->execution.id, failure->message);
-        execution_release(&((struct record *)(void *)item)->execution);
-    }
     free(item);
-    atomic_fetch_sub_explicit(&writer->backlog, 1, memory_order_relaxed);
     if (copy.done)
-        copy.done(copy.context, failure);
-    free(failure);
+        copy.done(copy.context, copy.failure);
+    free(copy.failure);
+}
+
+static void records_keep(struct writer *writer, struct queue *finished)
+{
+    struct item *item;
+
+    pthread_mutex_lock(&writer->mutex);
+    while (writer->free_records.count < RECORDS_KEPT && (item = queue_take(finished)))
+        queue_add(&writer->free_records, item);
+    pthread_mutex_unlock(&writer->mutex);
+    while ((item = queue_take(finished)))
+        record_free(item);
 }
 
 static void group_run(struct writer *writer, struct queue *group)
@@ -230,8 +270,17 @@ static void group_run(struct writer *writer, struct queue *group)
         for (item = group->first; item; item = item->next)
             item_fail(item, &err);
     }
-    while ((item = queue_take(group)))
-        item_finish(writer, item);
+    struct queue finished;
+    queue_init(&finished);
+    while ((item = queue_take(group))) {
+        atomic_fetch_sub_explicit(&writer->backlog, 1, memory_order_relaxed);
+        if (item->kind == ITEM_RECORD)
+            record_finish(item, &finished);
+        else
+            item_finish(item);
+    }
+    if (finished.first)
+        records_keep(writer, &finished);
 }
 
 /* ---- checkpoints and other work between groups ----------------------------------------------- */
@@ -346,6 +395,12 @@ static void take_group(struct writer *writer, struct queue *group)
     struct item *item;
 
     queue_init(group);
+    if (writer->queue.count <= GROUP_MAX && writer->queue.first) { /* all, without a look at each */
+        *group = writer->queue;
+        queue_init(&writer->queue);
+        writer->urgent = 0;
+        return;
+    }
     while (group->count < GROUP_MAX && (item = queue_take(&writer->queue))) {
         writer->urgent -= item->urgent;
         queue_add(group, item);
@@ -380,6 +435,10 @@ static void *writer_main(void *context)
 
 static void writer_free(struct writer *writer)
 {
+    struct item *item;
+
+    while ((item = queue_take(&writer->free_records)))
+        record_free(item);
     pthread_cond_destroy(&writer->wake);
     pthread_mutex_destroy(&writer->mutex);
     free(writer);
@@ -410,6 +469,7 @@ int writer_start(struct store *store, struct db *db, int64_t gather_us, struct e
         .store = store, .db = db, .gather_us = gather_us, .garbage_known = true
     };
     queue_init(&writer->queue);
+    queue_init(&writer->free_records);
     pthread_mutex_init(&writer->mutex, NULL);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -529,13 +589,25 @@ void store_write_later(struct store *store, store_write *write, store_written *d
     submit(store->writer, item);
 }
 
-void store_execution_record(struct store *store, struct execution *execution)
+static struct record *record_take(struct writer *writer)
 {
-    struct record *record = xmalloc(sizeof *record);
+    struct item *item;
 
+    pthread_mutex_lock(&writer->mutex);
+    item = queue_take(&writer->free_records);
+    pthread_mutex_unlock(&writer->mutex);
+    struct record *record = item ? record_of(item) : xcalloc(1, sizeof *record);
+    if (!item)
+        buffer_init(&record->texts, TEXTS_MOST);
+    return record;
+}
+
+void store_execution_record(struct store *store, const struct execution *execution)
+{
+    struct record *record = record_take(store->writer);
+
+    entity_copy(ENTITY_EXECUTION, execution, &record->execution, &record->texts);
     record->item = (struct item){ .kind = ITEM_RECORD };
-    record->execution = *execution;
-    memset(execution, 0, sizeof *execution);
     submit(store->writer, &record->item);
 }
 

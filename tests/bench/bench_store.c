@@ -74,6 +74,7 @@ static void record_all(struct store *store, int64_t first, int64_t rows, int fun
         int64_t before_us = i % 64 ? 0 : clock_monotonic_us();
 
         store_execution_record(store, &execution);
+        execution_release(&execution);
         submit_us += i % 64 ? 0 : clock_monotonic_us() - before_us;
         while (store_backlog(store) > BACKLOG)
             usleep(200);

@@ -137,6 +137,7 @@ static void test_function_delete__takes_what_belongs_to_it(void **state)
     write_ok(fixture, delete_function, id);
     late = an_owned_execution(seq, FIRST_SEQ + 2000);
     store_execution_record(fixture->store, &late); /* it was running: nobody can read it now */
+    execution_release(&late);
     write_ok(fixture, sweep_all, NULL);
 
     assert_int_equal(number_of(fixture, "SELECT count(*) FROM executions"), 1);

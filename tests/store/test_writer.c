@@ -149,6 +149,7 @@ static void test_record__needs_no_one_to_wait(void **state)
 
         execution.errors = i % 2 ? xstrdup("e") : NULL;
         store_execution_record(fixture->store, &execution);
+        execution_release(&execution);
     }
     store_flush(fixture->store);
     assert_int_equal(number_of(fixture, "SELECT count(*) FROM executions"), 100);
@@ -168,6 +169,7 @@ static void test_record__twice_the_same_spares_the_others(void **state)
         execution = an_owned_execution(hello, FIRST_SEQ + offsets[i]);
         execution.logs = xstrdup("x");
         store_execution_record(fixture->store, &execution);
+        execution_release(&execution);
     }
     store_flush(fixture->store);
     assert_int_equal(number_of(fixture, "SELECT count(*) FROM executions"), 2);
@@ -357,6 +359,7 @@ static void *live_in_crowd(void *context)
 
         snprintf(id, sizeof id, "f%d", number);
         store_execution_record(store, &execution);
+        execution_release(&execution);
         store_write_later(store, do_nothing, count_written, crowd, i % 2 == 0);
         if (store_write_wait(store, insert_function, &function, &err) < 0 ||
             store_list(reader, LIST_EXECUTIONS, &query, ignore_row, NULL, &total, &err) < 0 ||
