@@ -332,4 +332,5 @@ def main():
             out.writelines(json.dumps(row) + '\n' for row in rows)
 
 
-main()
+if __name__ == '__main__':
+    main()
