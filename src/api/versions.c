@@ -157,6 +157,8 @@ static const struct {
     { "1.7.0", "functions.list", "deployment", "deploymentId" },
     { "1.7.0", "functions.listDeployments", "size", "sourceSize" },
     { "1.7.0", "functions.listDeployments", "buildTime", "buildDuration" },
+    { "1.7.0", "proxy.listRules", "resourceType", "deploymentResourceType" },
+    { "1.7.0", "proxy.listRules", "resourceId", "deploymentResourceId" },
 };
 
 const char *versions_attribute(uint64_t format, const char *operation, const char *attribute)
@@ -167,6 +169,26 @@ const char *versions_attribute(uint64_t format, const char *operation, const cha
             strcmp(attributes[i].from, attribute) == 0)
             return attributes[i].to;
     return attribute;
+}
+
+const char *versions_old_input(const char *operation, size_t *position)
+{
+    while (*position < COUNT(upgrades)) {
+        const struct upgrade *row = &upgrades[(*position)++];
+        bool is_old = row->kind == MOVE || row->kind == COPY;
+        if (is_old && strcmp(row->operation, operation) == 0)
+            return row->name;
+    }
+    return NULL;
+}
+
+bool versions_fills_in(const char *operation, const char *name)
+{
+    for (size_t i = 0; i < COUNT(upgrades); i++)
+        if (upgrades[i].kind == DEFAULT && strcmp(upgrades[i].operation, operation) == 0 &&
+            strcmp(upgrades[i].name, name) == 0)
+            return true;
+    return false;
 }
 
 /* ---- answers --------------------------------------------------------------------------------- */
@@ -200,6 +222,13 @@ static const struct downgrade downgrades[] = {
     { "1.7.0", &model_deployment, REMOVE, "screenshotLight" },
     { "1.7.0", &model_deployment, REMOVE, "screenshotDark" },
     { "1.7.0", &model_variable, REMOVE, "secret" },
+    { "1.7.0", &model_rule, RENAME, "deploymentResourceType", "resourceType" },
+    { "1.7.0", &model_rule, RENAME, "deploymentResourceId", "resourceId" },
+    { "1.7.0", &model_rule, REMOVE, "type" },
+    { "1.7.0", &model_rule, REMOVE, "trigger" },
+    { "1.7.0", &model_rule, REMOVE, "redirectStatusCode" },
+    { "1.7.0", &model_rule, REMOVE, "deploymentId" },
+    { "1.7.0", &model_rule, REMOVE, "deploymentVcsProviderBranch" },
     { "1.6.0", &model_function, REMOVE, "scopes", .single = true },
     { "1.6.0", &model_function, REMOVE, "specification", .single = true },
     { "1.6.0", &model_execution, REMOVE, "scheduledAt", .single = true },
@@ -221,6 +250,13 @@ static const struct downgrade downgrades[] = {
 static const char *const levels[] = { "2.0.0", "1.9.0", "1.7.0", "1.6.0", "1.4.0" };
 
 enum { LEVELS = COUNT(levels) + 1, FIELDS_MAX = 64 };
+
+uint64_t versions_level(size_t level)
+{
+    if (level == 0)
+        return FORMAT_NEWEST;
+    return level > COUNT(levels) ? 0 : format_number(levels[level - 1]) - 1;
+}
 
 struct model_at {
     const struct model *model;
