@@ -100,6 +100,7 @@ extern const struct model *const all_models[];
 
 extern const struct model model_function, model_variable, model_deployment, model_execution,
     model_build;
+extern const struct model model_rule;
 extern const struct model model_runtime, model_specification, model_jwt, model_health_status;
 extern const struct model model_health_version, model_error;
 

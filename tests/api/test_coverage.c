@@ -79,6 +79,19 @@ static const struct request {
     { "GET", "/v1/ping", GUEST, "", 200 },
     { "POST", "/v1/users/u/jwts", NULL, "{}", 201 },
     { "GET", F, "x-appwrite-jwt: a.b.c", "", 200 },
+
+    { "POST", "/v1/proxy/rules/function", NULL,
+      "{\"domain\":\"a.example\",\"functionId\":\"none\"}", 404 },
+    { "POST", "/v1/proxy/rules/function", NULL,
+      "{\"domain\":\"f.functions.localhost\",\"functionId\":\"f\"}", 409 },
+    { "POST", "/v1/proxy/rules/api", NULL, "{\"domain\":\"name.invalid\"}", 201 },
+    { "POST", "/v1/proxy/rules/redirect", NULL,
+      "{\"domain\":\"b.example\",\"url\":\"https://c.example\",\"statusCode\":301}", 201 },
+    { "POST", "/v1/proxy/rules", NULL, "{\"domain\":\"d.example\",\"resourceType\":\"api\"}", 201 },
+    { "GET", "/v1/proxy/rules", NULL, "", 200 },
+    { "GET", "/v1/proxy/rules/none", NULL, "", 404 },
+    { "PATCH", "/v1/proxy/rules/none/verification", NULL, "{}", 404 },
+    { "DELETE", "/v1/proxy/rules/none", NULL, "{}", 404 },
     { "DELETE", F "/f", NULL, "[]", 204 },
 };
 
@@ -113,8 +126,7 @@ static const struct {
     { ERROR_STORAGE_INVALID_FILE, "uploads of damaged archives" },
     { ERROR_STORAGE_INVALID_CONTENT_RANGE, "uploads in pieces" },
     { ERROR_STORAGE_INVALID_RANGE, "downloads of a part" },
-    { ERROR_RULE_NOT_FOUND, "store/entity" },
-    { ERROR_RULE_ALREADY_EXISTS, "store/entity" },
+    { ERROR_RULE_VERIFICATION_FAILED, "api/rules" },
     { ERROR_DATABASE_QUERY_ORDER_NULL, "store/list" },
     { ERROR_DATABASE_TIMEOUT, "store/list" },
 };

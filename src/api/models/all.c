@@ -17,5 +17,5 @@ const struct model model_health_version = { "healthVersion", NULL, health_versio
 const struct model *const all_models[] = {
     &model_function,      &model_variable,       &model_deployment,    &model_build,
     &model_execution,     &model_runtime,        &model_jwt,           &model_health_status,
-    &model_health_report, &model_health_version, &model_specification, NULL,
+    &model_health_report, &model_health_version, &model_specification, &model_rule, NULL,
 };
