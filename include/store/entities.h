@@ -87,7 +87,7 @@ struct deployment {
     char *build_logs;       /* kept in a table of its own; "" when read without logs */
     int64_t build_duration; /* whole seconds, rounded up */
     int64_t build_started_at;
-    int64_t build_attempts; /* a build interrupted by a restart is requeued once */
+    int64_t build_attempts; /* a fetch or build interrupted by a restart is begun again once */
     char *runtime;          /* the function's at creation */
     char *provider_repository_name, *provider_repository_owner, *provider_repository_url;
     char *provider_branch, *provider_branch_url;
@@ -98,6 +98,7 @@ struct deployment {
     int64_t upload_size; /* declared total, 0 for an upload in one piece */
     /* JSON list of [first, last] received so far; "" when complete */
     char *upload_ranges;
+    char *source_url; /* where the package of a vcs deployment is fetched from; "" for uploads */
     int64_t created_at, updated_at;
 };
 

@@ -138,6 +138,7 @@ static const struct column deployment_columns[] = {
     TEXT(deployment, provider_root_directory, 0, NULL),
     INTEGER(deployment, upload_size, 0, NULL),
     TEXT(deployment, upload_ranges, 0, NULL),
+    TEXT(deployment, source_url, 0, NULL),
     DATES(deployment),
 };
 
