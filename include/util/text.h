@@ -1,4 +1,5 @@
-/* Bytes and text: the small questions asked everywhere. No allocation unless a result is a pointer.
+/*
+ * Bytes and text: the small questions asked everywhere. No allocation unless a result is a pointer.
  */
 #ifndef TEXT_H
 #define TEXT_H

@@ -12,6 +12,7 @@
 
 enum { BUSY_MS = 5000, PROGRESS_OPERATIONS = 2000, HANDLE_ERROR_TEXT = 256 };
 
+#undef db_fail
 int db_fail(struct db *db, struct error *err)
 {
     int code = sqlite3_errcode(db->handle) & 0xff;
@@ -57,7 +58,8 @@ static int interrupt_when_late(void *context)
     return clock_monotonic_us() > db->deadline_us;
 }
 
-/* SQLite gives its other files the mode of this one, so that the process's umask need not change.
+/*
+ * SQLite gives its other files the mode of this one, so that the process's umask need not change.
  */
 static int file_check(const char *file, bool create, struct error *err)
 {

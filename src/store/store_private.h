@@ -42,7 +42,10 @@ void db_close(struct db *db); /* NULL is fine */
 int db_execute(struct db *db, const char *sql,
                struct error *err);             /* SQL without parameters or results */
 int db_fail(struct db *db, struct error *err); /* the last error of the connection, returns -1 */
-void db_start_clock(struct db *db);            /* the limit of a read counts from here */
+#ifdef __clang_analyzer__
+#define db_fail(...) (db_fail(__VA_ARGS__), -1) /* as for fail(), error.h */
+#endif
+void db_start_clock(struct db *db); /* the limit of a read counts from here */
 
 /* ---- statements: statement.c ----------------------------------------------------------------- */
 
@@ -167,10 +170,7 @@ int entity_update(struct db *db, enum statement id, enum entity_type type, const
 const struct column *list_column_at(enum list_entity entity, int index);
 enum entity_type list_entity_type(enum list_entity entity);
 
-/* ---- pieces
- * -------------------------------------------------------------------------------------------------
- * -----
- */
+/* ---- pieces ---------------------------------------------------------------------------------- */
 
 int migrate(struct db *db, const char *file, struct error *err);
 int secret_open(struct store *store, bool must_exist, struct error *err);
@@ -191,7 +191,8 @@ int execution_read_logs(struct db *db, struct execution *execution, struct error
  */
 int execution_record(struct db *db, const struct execution *execution, struct error *err);
 
-/* Everything of one function, or with function_id NULL of a whole project; but not the row itself.
+/*
+ * Everything of one function, or with function_id NULL of a whole project; but not the row itself.
  */
 int owned_delete(struct db *db, const char *project_id, const char *function_id, struct error *err);
 /* Removes some executions of deleted functions; *ret_more: there is more to remove. */
@@ -204,9 +205,9 @@ void checkpoint_stop(struct checkpoint *checkpoint);
 void checkpoint_request(struct checkpoint *checkpoint);
 bool checkpoint_take_done(struct checkpoint *checkpoint);
 
-int writer_start(struct store *store, struct db *db, int64_t gather_us,
-                 struct error *err); /* takes db */
-void writer_stop(
-    struct store *store); /* writes what waits and closes the db; not started is fine */
+/* Takes db. */
+int writer_start(struct store *store, struct db *db, int64_t gather_us, struct error *err);
+/* Writes what waits and closes the db; not started is fine. */
+void writer_stop(struct store *store);
 
 #endif

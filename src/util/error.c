@@ -6,6 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#undef fail
+#undef fail_errno
+#undef fail_add
+
 const struct error_row error_rows[ERROR_TYPES] = {
 #define ERROR(row, http_status, identifier, sentence)                                    \
     [ERROR_##row] = {                                                                    \

@@ -1,4 +1,5 @@
-/* Timers of the loop: a binary heap of pointers, each timer knowing its place. Declared in loop.h.
+/*
+ * Timers of the loop: a binary heap of pointers, each timer knowing its place. Declared in loop.h.
  */
 #include "loop_private.h"
 #include "mem.h"

@@ -98,7 +98,7 @@ static void remove_entries(struct removal *removal, int directory, int depth)
         return;
     }
     struct dirent *entry;
-    while ((entry = readdir(stream)) != NULL) /* NOLINT(concurrency-mt-unsafe): own stream */
+    while ((entry = readdir(stream)) != NULL)
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
             remove_entry(removal, dirfd(stream), entry->d_name, depth);
     closedir(stream);

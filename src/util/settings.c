@@ -33,7 +33,8 @@ static bool normalise(const char *name, size_t length, char ret_name[NAME_BYTES]
     return true;
 }
 
-/* The name as it is written in this source: --worker-limit, FUNCTIOND_WORKER_LIMIT, worker_limit.
+/*
+ * The name as it is written in this source: --worker-limit, FUNCTIOND_WORKER_LIMIT, worker_limit.
  */
 static void spell(enum settings_source source, const char *name, char *ret_text, size_t bytes)
 {

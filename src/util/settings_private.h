@@ -39,7 +39,8 @@ extern const struct setting_row setting_rows[SETTINGS_COUNT];
 
 const struct setting_row *setting_row_find(const char *name); /* NULL if there is none */
 
-/* Errors: ERROR_GENERAL_ARGUMENT_INVALID with a sentence that names the setting and what it allows.
+/*
+ * Errors: ERROR_GENERAL_ARGUMENT_INVALID with a sentence that names the setting and what it allows.
  */
 int setting_row_set(const struct setting_row *row, struct settings *settings, const char *value,
                     struct error *err);
