@@ -239,10 +239,11 @@ void entity_release(enum entity_type type, void *entity)
 void entity_copy(enum entity_type type, const void *entity, void *ret_copy, struct buffer *texts)
 {
     const struct entity *row = &entities[type];
+    const size_t columns = row->column_count;
     size_t sizes[COLUMNS_MAX], total = 0;
 
-    assert(row->column_count <= COLUMNS_MAX);
-    for (size_t i = 0; i < row->column_count; i++) {
+    assert(columns <= COLUMNS_MAX);
+    for (size_t i = 0; i < columns; i++) {
         const struct column *column = &row->columns[i];
         const char *field = (const char *)entity + column->offset;
         const char *text = is_owned_text(column) ? *(char *const *)(const void *)field : NULL;
@@ -253,7 +254,7 @@ void entity_copy(enum entity_type type, const void *entity, void *ret_copy, stru
     memcpy(ret_copy, entity, row->bytes);
     buffer_reset(texts);
     buffer_reserve(texts, total); /* none of the texts may move */
-    for (size_t i = 0; i < row->column_count; i++) {
+    for (size_t i = 0; i < columns; i++) {
         char **field = (char **)(void *)((char *)ret_copy + row->columns[i].offset);
 
         if (sizes[i] == 0)

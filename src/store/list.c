@@ -113,10 +113,7 @@ static int add_where(const struct list *list, struct list_sql *sql, struct error
     return list_add_filters(sql, list->entity, query, err);
 }
 
-/* ---- cursor
- * -------------------------------------------------------------------------------------------------
- * -----
- */
+/* ---- cursor ---------------------------------------------------------------------------------- */
 
 static int cursor_value(struct list *list, sqlite3_stmt *statement, int index, struct error *err)
 {

@@ -1,4 +1,5 @@
-/* Projects and their keys, and the removal of everything that belongs to a project or a function.
+/*
+ * Projects and their keys, and the removal of everything that belongs to a project or a function.
  */
 #include "store_private.h"
 

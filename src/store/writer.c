@@ -85,10 +85,7 @@ struct writer {
     bool garbage_known; /* there may be executions of deleted functions */
 };
 
-/* ---- queue
- * -------------------------------------------------------------------------------------------------
- * ------
- */
+/* ---- queue ----------------------------------------------------------------------------------- */
 
 static void queue_init(struct queue *queue)
 {
@@ -132,10 +129,7 @@ static void submit(struct writer *writer, struct item *item)
         pthread_cond_signal(&writer->wake);
 }
 
-/* ---- a group
- * -------------------------------------------------------------------------------------------------
- * ----
- */
+/* ---- a group --------------------------------------------------------------------------------- */
 
 static void item_fail(struct item *item, const struct error *err)
 {
@@ -346,10 +340,7 @@ static void work_when_idle(struct writer *writer)
     }
 }
 
-/* ---- the thread
- * -------------------------------------------------------------------------------------------------
- * -
- */
+/* ---- the thread ------------------------------------------------------------------------------ */
 
 static void wait_until(struct writer *writer, int64_t monotonic_us)
 {
