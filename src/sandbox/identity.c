@@ -44,6 +44,21 @@ static char *read_whole(const char *path)
     return fd_read_file(AT_FDCWD, path, SMALL_FILE, &text, NULL, &ignored) == 0 ? text : NULL;
 }
 
+/* Of a line such as name:x:id, the field with this index, if it is a number. */
+static bool number_at(const char *line, int index, uint64_t *ret_number)
+{
+    char *end = NULL;
+    for (; index > 0; index--) {
+        line = strchr(line, ':');
+        if (line == NULL) {
+            return false;
+        }
+        line++;
+    }
+    *ret_number = strtoull(line, &end, 10);
+    return end != line;
+}
+
 /* Third field of name:x:id:... */
 static bool is_account_inside(const char *path, uint32_t first, uint32_t last)
 {
@@ -51,8 +66,8 @@ static bool is_account_inside(const char *path, uint32_t first, uint32_t last)
     char *rest = NULL;
     for (char *line = text != NULL ? strtok_r(text, "\n", &rest) : NULL; line != NULL;
          line = strtok_r(NULL, "\n", &rest)) {
-        unsigned id = 0;
-        if (sscanf(line, "%*[^:]:%*[^:]:%u", &id) == 1 && id >= first && id <= last) {
+        uint64_t id;
+        if (number_at(line, 2, &id) && id >= first && id <= last) {
             return true;
         }
     }
@@ -66,9 +81,9 @@ static bool is_delegation_inside(const char *path, uint32_t first, uint32_t last
     char *rest = NULL;
     for (char *line = text != NULL ? strtok_r(text, "\n", &rest) : NULL; line != NULL;
          line = strtok_r(NULL, "\n", &rest)) {
-        unsigned begin = 0, count = 0;
-        if (sscanf(line, "%*[^:]:%u:%u", &begin, &count) == 2 && count != 0 &&
-            overlaps(first, last, begin, (uint64_t)begin + count - 1)) {
+        uint64_t begin, count;
+        if (number_at(line, 1, &begin) && number_at(line, 2, &count) && count != 0 &&
+            overlaps(first, last, begin, begin + count - 1)) {
             return true;
         }
     }
@@ -81,9 +96,11 @@ static bool is_mapped(uint32_t first, uint32_t last)
     char *rest = NULL;
     for (char *line = text != NULL ? strtok_r(text, "\n", &rest) : NULL; line != NULL;
          line = strtok_r(NULL, "\n", &rest)) {
-        unsigned long long inside = 0, count = 0;
-        if (sscanf(line, "%llu %*u %llu", &inside, &count) == 2 && first >= inside &&
-            last < inside + count) {
+        char *next = line; /* three numbers, by the kernel: first inside, first outside, count */
+        uint64_t inside = strtoull(next, &next, 10);
+        strtoull(next, &next, 10);
+        uint64_t count = strtoull(next, &next, 10);
+        if (first >= inside && last < inside + count) {
             return true;
         }
     }
@@ -146,14 +163,19 @@ static void take(struct sandbox_host *host, uint32_t first, uint32_t last, int l
 
 static bool parse_range(const char *text, uint32_t *ret_first, uint32_t *ret_last)
 {
-    unsigned first = 0, last = 0;
-    char after = '\0';
-    int fields = sscanf(text, "%u-%u %c", &first, &last, &after);
-    if (fields != 2 || first == 0 || last < first || last - first >= 1u << 20) {
+    char *end = NULL;
+    uint64_t first = strtoull(text, &end, 10);
+    if (*end != '-') {
         return false;
     }
-    *ret_first = first;
-    *ret_last = last;
+    uint64_t last = strtoull(end + 1, &end, 10);
+    end += strspn(end, " \n");
+    if (*end != '\0' || first == 0 || last < first || last - first >= 1u << 20 ||
+        last > UINT32_MAX) {
+        return false;
+    }
+    *ret_first = (uint32_t)first;
+    *ret_last = (uint32_t)last;
     return true;
 }
 

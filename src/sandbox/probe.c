@@ -263,7 +263,8 @@ static int late_mount_works(struct sandbox_host *host, struct error *err)
 
 static int open_itself(void *context)
 {
-    return openat(*(int *)context, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) >= 0 ? 0 : -1;
+    auto_fd int fd = openat(*(int *)context, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd >= 0 ? 0 : -1;
 }
 
 /* A directory of the daemon's own, shut to all, opened to one slot and shut again. */
@@ -372,8 +373,7 @@ static int find_slots(struct sandbox_host *host, const struct sandbox_options *o
     processes_read(host->inner, 0);
     if (identity_choose(host, options->uid_range, err) != 0) {
         if (!text_is_empty(options->uid_range)) {
-            return -1; /* asked for by name, so not having it is an error and not a weaker profile
-                        */
+            return -1; /* asked for by name: not having it is an error and not a weaker profile */
         }
         report_layer(host, "uid slots", false, "%s", err->message);
         return 0;

@@ -201,7 +201,7 @@ pid_t start_clone(uint64_t flags, int cgroup_directory, int *ret_pidfd);
 /* landlock.c */
 int landlock_abi(void);
 int landlock_apply(const struct prepared *prepared, const char **ret_detail);
-void landlock_add_rule(struct prepared *prepared, const char *path, enum rule_rights rights,
+void landlock_add_rule(struct prepared *prepared, const char *path, enum rule_rights kind,
                        bool optional);
 
 /* seccomp.c */

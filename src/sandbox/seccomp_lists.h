@@ -309,7 +309,8 @@ static const char *const allowed_calls[] = {
     "uname",
 };
 
-/* cachestat, fchmodat2, futex_wake, futex_wait, futex_requeue, mseal, setxattrat ... removexattrat
+/*
+ * cachestat, fchmodat2, futex_wake, futex_wait, futex_requeue, mseal, setxattrat ... removexattrat
  */
 static const int allowed_numbers[] = { 451, 452, 454, 455, 456, 462, 463, 464, 465, 466 };
 

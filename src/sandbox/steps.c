@@ -123,40 +123,51 @@ static int step_mounts(struct prepared *prepared, const char **ret_detail)
     return mounts_run(prepared, ret_detail);
 }
 
+/* No more than this process may have itself. */
+static int apply_rlimit(struct rlimit_row *row)
+{
+    struct rlimit now;
+    if (getrlimit((__rlimit_resource_t)row->resource, &now) == 0) {
+        if (row->value.rlim_max > now.rlim_max) {
+            row->value.rlim_max = now.rlim_max;
+        }
+        if (row->value.rlim_cur > row->value.rlim_max) {
+            row->value.rlim_cur = row->value.rlim_max;
+        }
+    }
+    return setrlimit((__rlimit_resource_t)row->resource, &row->value);
+}
+
+/* cpu_set_count of the CPUs we may use, beginning with number cpu_set_first and round again. */
+static void apply_cpu_set(const struct prepared *prepared)
+{
+    cpu_set_t allowed, mine;
+    if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) {
+        return;
+    }
+    CPU_ZERO(&mine);
+    uint32_t total = (uint32_t)CPU_COUNT(&allowed), seen = 0;
+    for (uint32_t cpu = 0; cpu < CPU_SETSIZE && total != 0; cpu++) {
+        if (!CPU_ISSET(cpu, &allowed)) {
+            continue;
+        }
+        if ((seen++ + total - prepared->cpu_set_first % total) % total < prepared->cpu_set_count) {
+            CPU_SET(cpu, &mine);
+        }
+    }
+    sched_setaffinity(0, sizeof(mine), &mine);
+}
+
 static int step_limits(struct prepared *prepared, const char **ret_detail)
 {
     for (size_t i = 0; i < prepared->rlimit_count; i++) {
-        struct rlimit_row *row = &prepared->rlimits[i];
-        struct rlimit now;
-        if (getrlimit((__rlimit_resource_t)row->resource, &now) == 0) {
-            if (row->value.rlim_max > now.rlim_max) {
-                row->value.rlim_max = now.rlim_max;
-            }
-            if (row->value.rlim_cur > row->value.rlim_max) {
-                row->value.rlim_cur = row->value.rlim_max;
-            }
-        }
-        if (setrlimit((__rlimit_resource_t)row->resource, &row->value) != 0) {
-            *ret_detail = row->name;
+        if (apply_rlimit(&prepared->rlimits[i]) != 0) {
+            *ret_detail = prepared->rlimits[i].name;
             return -1;
         }
     }
     if (prepared->cpu_set_count != 0) {
-        cpu_set_t allowed, mine;
-        CPU_ZERO(&mine);
-        if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0) {
-            uint32_t total = (uint32_t)CPU_COUNT(&allowed), seen = 0;
-            for (uint32_t cpu = 0; cpu < CPU_SETSIZE && total != 0; cpu++) {
-                if (!CPU_ISSET(cpu, &allowed)) {
-                    continue;
-                }
-                if ((seen++ + total - prepared->cpu_set_first % total) % total <
-                    prepared->cpu_set_count) {
-                    CPU_SET(cpu, &mine);
-                }
-            }
-            sched_setaffinity(0, sizeof(mine), &mine);
-        }
+        apply_cpu_set(prepared);
     }
     if (prepared->nice != 0) {
         errno = 0;
@@ -305,7 +316,7 @@ static int step_descriptors(struct prepared *prepared, const char **ret_detail)
     int wanted[DESCRIPTORS_PREPARED] = { prepared->plan->stdin_fd, prepared->plan->stdout_fd,
                                          prepared->plan->stderr_fd, prepared->plan->channel_fd };
     for (int i = 0; i < DESCRIPTORS_PREPARED; i++) { /* out of the way of the targets first */
-        int from = wanted[i] < 0 && i < 3 ? prepared->null_fd : wanted[i];
+        int from = i < 3 && wanted[i] < 0 ? prepared->null_fd : wanted[i];
         if (from >= 0 && (wanted[i] = fcntl(from, F_DUPFD_CLOEXEC, FIRST_FREE)) < 0) {
             *ret_detail = "copy";
             return -1;
