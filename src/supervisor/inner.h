@@ -74,7 +74,7 @@ struct api_process {
 };
 
 int api_process_start(struct supervisor *supervisor, struct error *err);
-void api_process_send(struct supervisor *supervisor, const void *packet, size_t bytes);
+void api_process_send(struct supervisor *supervisor, const void *data, size_t bytes);
 void api_process_kill(struct supervisor *supervisor);
 void api_process_reaped(struct supervisor *supervisor, int status);
 void api_process_close(struct supervisor *supervisor);

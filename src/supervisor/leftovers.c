@@ -20,6 +20,7 @@
 #include "inner.h"
 #include "log.h"
 #include "mem.h"
+#include "text.h"
 
 enum { FILE_BYTES = 1 << 20, SPARE_LINES = 256, BOOT_ID = 37 };
 
@@ -71,7 +72,7 @@ static bool end_if_ours(pid_t pid, uint64_t ticks)
 int leftovers_sweep(struct supervisor *supervisor)
 {
     auto_free char *text = NULL;
-    char boot_id[BOOT_ID], line_boot_id[BOOT_ID];
+    char boot_id[BOOT_ID];
     struct error err;
     size_t size;
     int ended = 0;
@@ -82,11 +83,15 @@ int leftovers_sweep(struct supervisor *supervisor)
     read_boot_id(boot_id);
     for (char *rest = NULL, *line = strtok_r(text, "\n", &rest); line != NULL;
          line = strtok_r(NULL, "\n", &rest)) {
-        uint64_t ticks;
-        pid_t pid;
+        char *fields = NULL;
+        const char *line_boot_id = strtok_r(line, " ", &fields);
+        const char *pid = strtok_r(NULL, " ", &fields), *ticks = strtok_r(NULL, " ", &fields);
+        int64_t pid_number, tick_number;
 
-        if (sscanf(line, "%36s %d %" SCNu64, line_boot_id, &pid, &ticks) == 3 && pid > 1 &&
-            strcmp(line_boot_id, boot_id) == 0 && end_if_ours(pid, ticks))
+        if (ticks != NULL && text_equals(line_boot_id, boot_id) &&
+            text_to_int(pid, &pid_number) == 0 && pid_number > 1 && pid_number <= INT32_MAX &&
+            text_to_int(ticks, &tick_number) == 0 &&
+            end_if_ours((pid_t)pid_number, (uint64_t)tick_number))
             ended++;
     }
     unlinkat(supervisor->data.run_fd, "workers", 0);

@@ -72,7 +72,8 @@ int trees_tmp_create(struct supervisor *supervisor, struct child *child, struct 
     return 0;
 }
 
-/* As the slot itself: whatever trick the directory holds, nothing but the slot's own files can go.
+/*
+ * As the slot itself: whatever trick the directory holds, nothing but the slot's own files can go.
  */
 static int tmp_work(void *context, struct error *err)
 {

@@ -11,7 +11,8 @@
 
 #include "error.h"
 
-/* Removes a file or a tree; absent is fine. Somebody else removing at the same time is fine, too.
+/*
+ * Removes a file or a tree; absent is fine. Somebody else removing at the same time is fine, too.
  */
 int walk_remove(int dirfd, const char *name, struct error *err);
 
@@ -37,7 +38,8 @@ int walk_seal(int dirfd, const char *name, const struct walk_owner *owner, mode_
  * top becomes 0700. */
 int walk_own(int dirfd, const char *name, const struct walk_owner *owner, struct error *err);
 
-/* Bytes on disk and entries; stops counting above entry_limit and at directories nested too deep.
+/*
+ * Bytes on disk and entries; stops counting above entry_limit and at directories nested too deep.
  */
 void walk_measure(int dirfd, const char *name, uint64_t entry_limit, uint64_t *ret_bytes,
                   uint64_t *ret_entries);
