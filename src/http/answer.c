@@ -45,10 +45,10 @@ static void add_line(struct MHD_Response *response, const struct header_line *li
 {
     char small[LINE_BYTES];
     auto_free char *large = NULL;
-    char *text = small;
     size_t needed = line->name_bytes + line->value_bytes + 2;
     if (needed > sizeof(small))
-        text = large = xmalloc(needed);
+        large = xmalloc(needed);
+    char *text = large != NULL ? large : small;
     char *value = text + line->name_bytes + 1;
     memcpy(text, line->name, line->name_bytes);
     text[line->name_bytes] = '\0';

@@ -118,10 +118,10 @@ struct http_server {
 /* server.c */
 void server_park(struct http_request *request);
 void server_suspend(struct http_request *request);
-void server_wake(
-    struct http_request *request); /* resumes, unparks; nothing when it does not rest */
-void server_forget(
-    struct http_request *request); /* takes it off the list of those that rest, no more */
+/* Resumes, unparks; nothing when it does not rest. */
+void server_wake(struct http_request *request);
+/* Takes it off the list of those that rest, no more. */
+void server_forget(struct http_request *request);
 
 /* request.c: MHD's callbacks */
 void *request_line(void *context, const char *target, struct MHD_Connection *connection);

@@ -48,7 +48,7 @@ int multipart_new(const char *content_type, const struct multipart_events *event
     auto_free char *boundary = NULL;
     if (text_starts_nocase(content_type, "multipart/"))
         boundary = parameter_find(content_type, strlen(content_type), "boundary");
-    if (text_is_empty(boundary))
+    if (boundary == NULL || *boundary == '\0')
         return fail(err, ERROR_GENERAL_ARGUMENT_INVALID,
                     "Content-Type names no multipart boundary");
     size_t bytes = strlen(boundary);

@@ -201,7 +201,7 @@ static char *decode(struct span value)
 int router_find(const struct router *router, const char *method, const char *path,
                 struct route_match *ret_match)
 {
-    struct span values[ROUTER_PARAMETERS];
+    struct span values[ROUTER_PARAMETERS] = { 0 };
     if (path[0] != '/')
         return -1;
     const struct route *route = walk(&router->root, method, path, values, 0);
