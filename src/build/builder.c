@@ -10,7 +10,7 @@
 #include "log.h"
 #include "mem.h"
 
-enum { RETRY_US = 500000, ATTEMPTS_MOST = 2 };
+enum { RETRY_US = 500000, STORAGE_RETRY_US = 5000000, ATTEMPTS_MOST = 2 };
 
 static const char interrupted[] =
     "Build interrupted twice by a restart of the server. Please redeploy.\n";
@@ -70,7 +70,8 @@ void builder_next(struct builder *builder)
     if (package_room(settings->data, settings->disk_reserve_mb, 0, &err) < 0) {
         log_warning("no build begins: %s", err.message);
         loop_timer_arm(builder->options.loop, &builder->retry,
-                       loop_now_us(builder->options.loop) + 10 * RETRY_US, builder_retry, builder);
+                       loop_now_us(builder->options.loop) + STORAGE_RETRY_US, builder_retry,
+                       builder);
         return;
     }
     for (struct job *job = builder->first, *next;
@@ -251,8 +252,8 @@ void builder_free(struct builder *builder)
     if (!builder)
         return;
     loop_timer_cancel(builder->options.loop, &builder->retry);
-    while (builder->first) {
-        struct job *job = builder->first;
+    for (struct job *job = builder->first, *next; job; job = next) {
+        next = job->next;
         builder_unlink(builder, job);
         job_free(job);
     }

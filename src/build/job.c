@@ -36,9 +36,7 @@ static void job_pack(struct job *job);
 static void job_seal(struct job *job);
 static void job_end(struct job *job);
 
-/* ---- lanes
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- lanes ----------------------------------------------------------------------------------- */
 
 static void lane_done(void *context)
 {
@@ -72,9 +70,7 @@ void job_lane(struct job *job, job_step *step, job_next *after)
         loop_timer_arm(loop, &job->again, loop_now_us(loop) + LANE_RETRY_US, lane_again, job);
 }
 
-/* ---- the ends
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- the ends -------------------------------------------------------------------------------- */
 
 static void tree_gone(void *context, const char *error)
 {
@@ -147,9 +143,7 @@ static void deadline_passed(void *context)
     job_abort(job);
 }
 
-/* ---- children
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- children -------------------------------------------------------------------------------- */
 
 /* Why a child did not do its work, as a sentence; "" when it did. */
 static void child_sentence(const struct job *job, bool failed, uint32_t reason, int status,
@@ -212,8 +206,7 @@ static bool child_went_well(struct job *job, bool failed, uint32_t reason, int s
     return false;
 }
 
-/* ---- load, clear, unpack
- * ---------------------------------------------------------------------------------------- */
+/* ---- load, clear, unpack --------------------------------------------------------------------- */
 
 static void tree_cleared(void *context, const char *error)
 {
@@ -314,8 +307,7 @@ static void job_unpack(struct job *job)
               &launch);
 }
 
-/* ---- the user's commands
- * ---------------------------------------------------------------------------------------- */
+/* ---- the user's commands --------------------------------------------------------------------- */
 
 static void commanded(void *context, bool failed, uint32_t reason, int status, uint64_t cpu_us,
                       const char *text)
@@ -385,8 +377,7 @@ static void job_commands(struct job *job)
               &launch);
 }
 
-/* ---- pack, keep, seal
- * ------------------------------------------------------------------------------------------- */
+/* ---- pack, keep, seal ------------------------------------------------------------------------ */
 
 static void output_kept(struct job *job, const struct error *err)
 {

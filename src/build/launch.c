@@ -35,7 +35,8 @@ void launch_write(struct buffer *ret_launch, const char *const *argv, const char
     add_list(ret_launch, envp);
 }
 
-/* {interpreter} and {interpreter_directory} in a recipe's text; the supervisor fills in the rest.
+/*
+ * {interpreter} and {interpreter_directory} in a recipe's text; the supervisor fills in the rest.
  */
 static char *fill_in(const char *text, const struct interpreter *interpreter)
 {

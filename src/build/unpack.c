@@ -136,9 +136,10 @@ static int check_link(struct unpack *u, const char *entry, const char *target)
 
 static const char *without_dot(const char *path)
 {
-    while (path && path[0] == '.' && path[1] == '/')
-        for (path += 2; *path == '/';)
-            path++;
+    while (path != NULL && path[0] == '.' && path[1] == '/') {
+        path += 2;
+        path += strspn(path, "/");
+    }
     return path;
 }
 

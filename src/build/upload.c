@@ -80,15 +80,15 @@ static size_t read_ranges(const char *text, struct range *ranges, size_t most)
 {
     size_t count = 0;
 
-    for (const char *at = strchr(text ? text : "", '['); at && count < most;) {
+    const char *at = text ? strchr(text, '[') : NULL;
+
+    while (at && count < most && (at = strpbrk(at, "0123456789"))) {
         char *end;
-        at = strpbrk(at, "0123456789");
-        if (!at)
-            break;
         ranges[count].first = strtoull(at, &end, 10);
         if (*end != ',')
             break;
-        ranges[count++].last = strtoull(end + 1, &end, 10);
+        at = end + 1;
+        ranges[count++].last = strtoull(at, &end, 10);
         at = end;
     }
     return count;
