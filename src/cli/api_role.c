@@ -1,4 +1,5 @@
-/* The api role: hands the descriptors the supervisor prepared to the api, and knows nothing else.
+/*
+ * The api role: hands the descriptors the supervisor prepared to the api, and knows nothing else.
  */
 #include <stdlib.h>
 #include <sys/prctl.h>

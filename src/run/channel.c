@@ -12,7 +12,8 @@
 #include "fd.h"
 #include "mem.h"
 
-/* A worker that does not read: more than this and its requests wait instead of our memory growing.
+/*
+ * A worker that does not read: more than this and its requests wait instead of our memory growing.
  */
 enum { OUT_LIMIT = 1 << 30 };
 
@@ -72,7 +73,8 @@ static void fail_channel(struct channel *channel, const char *sentence)
     channel->handlers->broken(channel->context, sentence);
 }
 
-/* Consumes whole frames; returns how many bytes it took. Stops when the owner closed the channel.
+/*
+ * Consumes whole frames; returns how many bytes it took. Stops when the owner closed the channel.
  */
 static size_t take_frames(struct channel *channel, const char *bytes, size_t size)
 {
@@ -231,7 +233,8 @@ void channel_sender_release(struct channel_sender *sender)
     sender->sent = 0;
 }
 
-/* One frame of each body that waits, in turn, so that small requests and cancels pass large ones.
+/*
+ * One frame of each body that waits, in turn, so that small requests and cancels pass large ones.
  */
 static void add_bodies(struct channel *channel)
 {

@@ -73,7 +73,8 @@ void channel_drain(struct channel *channel);
 void channel_send(struct channel *channel, enum frame_type type, uint32_t request_id,
                   const void *payload, size_t size);
 
-/* A request: head as in frames.h without the body; the body travels behind it, in turn with others.
+/*
+ * A request: head as in frames.h without the body; the body travels behind it, in turn with others.
  */
 void channel_send_request(struct channel *channel, uint32_t request_id, const void *head,
                           size_t head_size, struct channel_sender *sender);

@@ -33,7 +33,7 @@ static struct run_call *take_call(struct run *run)
     struct list *link = list_take_first(&run->free_calls);
     struct run_call *call = link != NULL ? list_member(link, struct run_call, link)
                                          : xcalloc(1, sizeof(*call));
-    size_t log_limit = 2 * (size_t)run->settings->execution_log_bytes + 2 * OUTPUT_TAIL;
+    size_t log_limit = 2 * (size_t)run->settings->execution_log_bytes + (size_t)2 * OUTPUT_TAIL;
     call->run = run;
     prepare(&call->head, HEAD_LIMIT);
     prepare(&call->answer_head, HEADERS_LIMIT);

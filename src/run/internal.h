@@ -102,17 +102,17 @@ enum { REQUEST_HEAD = 24, ANSWER_HEAD = 16 };
 
 void call_begin(struct run_call *call, struct worker *worker, uint32_t request_id); /* sends it */
 void call_arm(struct run_call *call); /* it is at the head of its worker: its time runs */
-void call_complete(struct run_call *call,
-                   enum run_outcome outcome); /* done, then released; is in no list any more */
+/* done, then released; is in no list any more */
+void call_complete(struct run_call *call, enum run_outcome outcome);
 void call_complete_abandoned(struct run_call *call);
-void call_abandon(struct run_call *call, enum run_outcome outcome, const char *sentence);
 /* done now; the worker keeps it until it has answered */
-void run_call_fail(struct run_call *call, int code,
-                   const char *sentence); /* call_complete as RUN_FAILED */
-void call_time_out(
-    struct run_call *call); /* completes with what the bootstrap would have answered */
-bool call_hold(struct run_call *call,
-               size_t bytes); /* counts memory; false: the budget of the process is spent */
+void call_abandon(struct run_call *call, enum run_outcome outcome, const char *sentence);
+/* call_complete as RUN_FAILED */
+void run_call_fail(struct run_call *call, int code, const char *sentence);
+/* completes with what the bootstrap would have answered */
+void call_time_out(struct run_call *call);
+/* counts memory; false: the budget of the process is spent */
+bool call_hold(struct run_call *call, size_t bytes);
 
 /* answer.c: -1 with a sentence when the frame breaks the protocol. *ret_done: the request is
  * answered. */
@@ -260,8 +260,8 @@ bool spare_evict(struct run *run);
 void environment_launch(const struct pool *pool, struct buffer *ret_launch);
 bool environment_needs_own_start(const struct pool *pool);
 void environment_load(const struct run *run, const struct pool *pool, struct buffer *ret_payload);
-const struct specification *run_specification(
-    const char *slug); /* unknown or NULL: the default one */
+/* slug unknown or NULL: the default one */
+const struct specification *run_specification(const char *slug);
 
 /* ---- the asynchronous queue ------------------------------------------------------------------ */
 

@@ -498,7 +498,8 @@ void queue_free(struct queue *queue)
 {
     if (queue == NULL)
         return;
-    /* The writer may still hold jobs; what it posts for them is never run, as the loop has ended.
+    /*
+     * The writer may still hold jobs; what it posts for them is never run, as the loop has ended.
      */
     while (atomic_load(&queue->writing) > 0) {
         const struct timespec moment = { .tv_nsec = 1000000 };
