@@ -95,12 +95,11 @@ int call_answer(struct call *call, const void *entity, const void *extra, struct
 int call_answer_model(struct call *call, const struct model *model, const void *entity,
                       const void *extra, struct error *err);
 /*
- * {"total":n,"<items>":[...]}: begin, a row at a time (call_list_row is a list_row whose context is
- * the call), end.
+ * {"total":n,"<items>":[...]}: begin (queries: for select(), or NULL), a row at a time
+ * (call_list_row is a list_row whose context is the call), end.
  */
-void call_list_begin(struct call *call,
-                     const struct queries *queries); /* queries: for select(), or NULL */
-void call_list_row(void *call, const void *entity);
+void call_list_begin(struct call *call, const struct queries *queries);
+void call_list_row(void *context, const void *entity);
 int call_list_end(struct call *call, int64_t total,
                   struct error *err);     /* INTERNAL when the answer is too large */
 int call_answer_empty(struct call *call); /* 204 with the content type clients need */

@@ -64,7 +64,7 @@ static void answer(struct peer *peer)
                        : peer->output.data == NULL ? ""
                                                    : peer->output.data;
 
-    buffer_init(&line, 2 * ANSWER_BYTES);
+    buffer_init(&line, (size_t)2 * ANSWER_BYTES);
     buffer_addf(&line, "{\"%s\":", peer->status < 0 ? "error" : "output");
     json_text_string(&line, text, strlen(text));
     buffer_add_text(&line, "}\n");

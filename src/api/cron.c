@@ -9,7 +9,7 @@
 #include "mem.h"
 #include "text.h"
 
-enum { CRON_TEXT = 256, CRON_YEARS = 8, DAY_SECONDS = 86400 };
+enum { CRON_TEXT = 256, CRON_YEARS = 8, DAY_SECONDS = 86400, MINUTES_A_DAY = 24 * 60 };
 
 struct field_rule {
     int least, most;
@@ -67,11 +67,13 @@ static bool read_entry(const struct field_rule *rule, const char *text, uint64_t
         }
     }
     if (*text == '/') {
-        step = atoi(text + 1);
+        long number = strtol(text + 1, NULL, 10);
+
         for (text++; isdigit((unsigned char)*text); text++)
             ;
-        if (step < 1)
+        if (number < 1)
             return false;
+        step = number > rule->most ? rule->most + 1 : (int)number;
     }
     for (int value = first; value <= last; value += step)
         *bits |= 1ULL << value;
@@ -257,8 +259,8 @@ static int minute_of_day(const struct cron *cron, int from, int direction)
 
 static bool search(const struct cron *cron, int64_t from_minute, int direction, int64_t *ret_at)
 {
-    int64_t day = from_minute / (24 * 60);
-    int minute = (int)(from_minute % (24 * 60));
+    int64_t day = from_minute / MINUTES_A_DAY;
+    int minute = (int)(from_minute % MINUTES_A_DAY);
 
     for (int i = 0; i <= CRON_YEARS * 366 && day >= 0; i++) {
         struct date date = date_of(day);

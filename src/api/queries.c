@@ -76,8 +76,8 @@ struct reading {
 /* ---- sentences ------------------------------------------------------------------------------- */
 
 /* What goes wrong inside a query: the validator's words wrap the parser's. */
-__attribute__((format(printf, 2, 3))) static int refuse(struct reading *reading, const char *format,
-                                                        ...)
+__attribute__((format(printf, 2, 3))) static void set_reason(struct reading *reading,
+                                                             const char *format, ...)
 {
     char text[512];
     va_list arguments;
@@ -85,9 +85,11 @@ __attribute__((format(printf, 2, 3))) static int refuse(struct reading *reading,
     va_start(arguments, format);
     vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
-    return fail(reading->err, ERROR_GENERAL_ARGUMENT_INVALID,
-                "Invalid `queries` param: Invalid query: %s", text);
+    fail(reading->err, ERROR_GENERAL_ARGUMENT_INVALID, "Invalid `queries` param: Invalid query: %s",
+         text);
 }
+
+#define refuse(...) (set_reason(__VA_ARGS__), -1)
 
 /* PHP's gettype(). */
 static const char *type_name(const json_t *value)

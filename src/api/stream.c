@@ -113,8 +113,8 @@ bool stream_begin(struct call_inside *inside, struct error *err)
         free(stream);
         return false;
     }
-    buffer_init(&stream->pending, 2 * STREAM_MOST);
-    buffer_init(&stream->working, 2 * STREAM_MOST);
+    buffer_init(&stream->pending, (size_t)2 * STREAM_MOST);
+    buffer_init(&stream->working, (size_t)2 * STREAM_MOST);
     buffer_init(&stream->field, STREAM_FIELD);
     stream->limit = endpoint->files->limit != NULL ? endpoint->files->limit(call)
                                                    : (uint64_t)endpoint->body_limit;

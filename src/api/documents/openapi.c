@@ -156,7 +156,7 @@ static json_t *schema_of_param(const struct param *param)
     if (param->fallback != NULL && param->kind == PARAM_BOOLEAN)
         json_object_set_new(schema, "default", json_boolean(text_equals(param->fallback, "true")));
     if (param->fallback != NULL && param->kind == PARAM_INTEGER)
-        json_object_set_new(schema, "default", json_integer(atoll(param->fallback)));
+        json_object_set_new(schema, "default", json_integer(strtoll(param->fallback, NULL, 10)));
     return schema;
 }
 

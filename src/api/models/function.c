@@ -47,7 +47,7 @@ const struct model model_variable = { "variable", "variables", variable_fields }
 static void write_one_var(void *context, const void *entity)
 {
     const struct writing *writing = context;
-    uint64_t format = writing->call == NULL ? FORMAT_NEWEST : writing->call->format;
+    uint64_t format = writing->call->format;
 
     if (writing->out->size > 0 && writing->out->data[writing->out->size - 1] == '}')
         buffer_add_char(writing->out, ',');

@@ -227,7 +227,7 @@ static void begin_sync(struct creating *creating, struct buffer *headers)
     const struct execution_create *in = call->params;
     struct buffer body;
 
-    buffer_init(&body, BODY_MOST * 4);
+    buffer_init(&body, (size_t)4 * BODY_MOST);
     buffer_add(&body, in->body.data ? in->body.data : "", in->body.size);
     creating->execute = execute_start(&(struct execute_request){
         .api = call->api,
@@ -286,7 +286,8 @@ static void async_written(void *context, const struct error *err)
     loop_post(creating->call->api->loop, async_committed, creating);
 }
 
-/* What the queue needs for saying who called, when the run begins; it makes fresh tokens from it.
+/*
+ * What the queue needs for saying who called, when the run begins; it makes fresh tokens from it.
  */
 static void add_caller(const struct call *call, struct buffer *headers)
 {
@@ -489,7 +490,7 @@ const struct endpoint executions_endpoints[] = {
       .limit = { .count = 60, .seconds = 60, .below = "1.4.0" },
       .event = "functions.[functionId].executions.[executionId].create",
       .runs = RUNS_ON_LOOP,
-      .body_limit = 6 * BODY_MOST, /* a JSON text may escape every character */
+      .body_limit = (size_t)6 * BODY_MOST, /* a JSON text may escape every character */
       .summary = "Run a function, now or in the background.",
       .begin = executions_create },
     { .id = "functions.listExecutions",
