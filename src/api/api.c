@@ -18,6 +18,7 @@
 #include "daemon.h"
 #include "fd.h"
 #include "front.h"
+#include "graphql/graphql.h"
 #include "limits.h"
 #include "log.h"
 #include "mem.h"
@@ -205,6 +206,7 @@ static int open_front(struct server *server, struct error *err)
     const struct settings *settings = &server->settings;
 
     api->models = models_new();
+    api->graphql = gql_schema_new(api->models);
     api->limits = limits_new();
     if (catalog_router(&api->router, &api->routes, err) < 0 ||
         proxies_new(settings->trusted_proxies, &api->proxies, err) < 0)
@@ -352,6 +354,7 @@ static void end(struct server *server)
     if (api->runtimes != NULL)
         runtimes_free(api->runtimes);
     token_signer_free(api->signer);
+    gql_schema_free(api->graphql);
     models_free(api->models);
     limits_free(api->limits);
     proxies_free(api->proxies);

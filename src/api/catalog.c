@@ -9,7 +9,7 @@ const struct endpoint *const catalog[] = {
     functions_endpoints,  runtimes_endpoints,   deployments_endpoints,
     executions_endpoints, activation_endpoints, variables_endpoints,
     health_endpoints,     users_endpoints,      rules_endpoints,
-    NULL,
+    graphql_endpoints, NULL,
 };
 
 const struct endpoint *catalog_next(size_t *position)

@@ -27,6 +27,7 @@ struct api {
     struct runtimes *runtimes;   /* immutable: any thread */
     struct token_signer *signer; /* immutable: any thread */
     struct models *models;       /* immutable: any thread */
+    struct gql_schema *graphql;  /* immutable: any thread */
 
     /* the loop's own */
     struct registry *registry;

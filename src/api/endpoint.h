@@ -159,6 +159,7 @@ struct endpoint {
     const char *event; /* functions.[functionId].create; fired by later parts of the server */
     enum endpoint_runs runs;
     enum endpoint_body body;
+    bool raw_body;     /* the handler reads call->inside->body itself; nothing of it is a parameter */
     size_t body_limit; /* bytes; 0: 1 MiB */
     const struct endpoint_files *files;
     const char *summary; /* for the documents */
@@ -170,7 +171,7 @@ struct endpoint {
     int (*handle)(struct call *call, struct error *err);
     /*
      * RUNS_ON_LOOP: must not block; ends, now or later, with exactly one of call_answer*,
-     * call_fail, call_in_lane.
+     * call_fail, call_in_lane. With RUNS_IN_LANE it follows a handle() that returned 0.
      */
     void (*begin)(struct call *call);
 };

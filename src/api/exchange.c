@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "auth.h"
 #include "catalog.h"
@@ -151,6 +152,10 @@ static int read_input(struct call_inside *inside, struct error *err)
         inside->input_is_text = true;
         return input_from_query(call->query_text, &inside->input, err);
     }
+    if (call->endpoint->raw_body) {
+        inside->input = json_object();
+        return 0;
+    }
     inside->input_is_text = input_form_of(content_type) != INPUT_JSON;
     return input_from_body(content_type, body, inside->body.size, &inside->input, err);
 }
@@ -267,8 +272,12 @@ int exchange_handle(struct call *call, struct error *err)
 
 void exchange_handled(struct call *call, int status)
 {
+    const struct endpoint *endpoint = call->endpoint;
+
     if (status < 0)
         exchange_fail(call->inside, &call->inside->err);
+    else if (endpoint->runs == RUNS_IN_LANE && endpoint->begin != NULL)
+        endpoint->begin(call);
     else
         exchange_answer(call->inside);
 }
@@ -308,4 +317,49 @@ void exchange_go(struct call_inside *inside, struct buffer *body)
         return;
     }
     call->endpoint->begin(call);
+}
+
+/* ---- calls inside calls ---------------------------------------------------------------------- */
+
+struct call_inside *exchange_new_inner(const struct call *outer, const struct endpoint *endpoint,
+                                       json_t *input)
+{
+    struct http_header *headers = xcalloc(outer->header_count + 1, sizeof(*headers));
+    struct incoming incoming = { .method = endpoint->method,
+                                 .path = endpoint->path,
+                                 .query = "",
+                                 .headers = headers,
+                                 .origin = { .host = outer->host,
+                                             .client_ip = outer->client_ip,
+                                             .https = outer->https } };
+
+    /* What is said about the outer body is not said about this one. */
+    for (size_t i = 0; i < outer->header_count; i++)
+        if (strcasecmp(outer->headers[i].name, "accept") != 0 &&
+            strcasecmp(outer->headers[i].name, "content-type") != 0 &&
+            strcasecmp(outer->headers[i].name, "content-length") != 0)
+            headers[incoming.header_count++] = outer->headers[i];
+    struct call_inside *inside = exchange_new(outer->api, &incoming);
+    free(headers);
+    inside->call.endpoint = endpoint;
+    inside->status = endpoint->status;
+    inside->input = input;
+    return inside;
+}
+
+void exchange_go_inner(struct call_inside *inside, const struct call *outer)
+{
+    struct call *call = &inside->call;
+    bool is_large = outer->inside->body.size > LOOP_BODY_BYTES;
+    bool needs_project;
+    struct error err;
+
+    inside->state = PENDING;
+    if (auth_check(call, outer->project_id, &needs_project, &err) < 0 ||
+        limits_check(call->api->limits, call, &err) < 0)
+        exchange_fail(inside, &err);
+    else if (is_large && call->endpoint->runs == RUNS_ON_LOOP)
+        exchange_lane(inside, read_params, begin_after_lane);
+    else
+        exchange_go(inside, NULL);
 }

@@ -74,7 +74,7 @@ struct call_inside {
 
     struct stream *stream; /* multipart with files, as it arrives */
 
-    /* a test takes the answer here instead of the network */
+    /* a test, or the call this one is inside of, takes the answer here instead of the network */
     void (*deliver)(struct call_inside *inside, const struct http_answer *answer);
     void *deliver_context;
 };
@@ -94,6 +94,15 @@ int exchange_admit(struct call_inside *inside, struct error *err);
 /* The whole body is there (moved out of body): parameters, handler. */
 void exchange_go(struct call_inside *inside, struct buffer *body);
 void exchange_client_left(struct call_inside *inside);
+
+/*
+ * A call of our own on behalf of another one: its caller, its headers, this endpoint and input (a
+ * JSON object, taken over). Set deliver, then go; authentication, scopes and limits are checked as
+ * for any other. deliver is called exactly once, maybe before exchange_go_inner() returns.
+ */
+struct call_inside *exchange_new_inner(const struct call *outer, const struct endpoint *endpoint,
+                                       json_t *input);
+void exchange_go_inner(struct call_inside *inside, const struct call *outer);
 
 /* Runs work in a lane, then then() on the loop. False: no room, the call has been answered 503. */
 bool exchange_lane(struct call_inside *inside, int (*work)(struct call *call, struct error *err),

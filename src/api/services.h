@@ -9,4 +9,6 @@ extern const struct endpoint executions_endpoints[], variables_endpoints[], heal
 extern const struct endpoint rules_endpoints[];
 extern const struct endpoint activation_endpoints[], users_endpoints[];
 
+extern const struct endpoint graphql_endpoints[];
+
 #endif

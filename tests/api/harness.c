@@ -10,6 +10,7 @@
 #include "control.h"
 #include "exchange.h"
 #include "fd.h"
+#include "graphql/graphql.h"
 #include "limits.h"
 #include "mem.h"
 #include "origins.h"
@@ -54,6 +55,7 @@ static void open_parts(struct harness *harness)
                                          .context = api->store };
     assert_int_equal(lanes_new(&lanes, &api->lanes, &err), 0);
     api->models = models_new();
+    api->graphql = gql_schema_new(api->models);
     api->limits = limits_new();
     assert_int_equal(catalog_router(&api->router, &api->routes, &err), 0);
     assert_int_equal(proxies_new("", &api->proxies, &err), 0);
@@ -109,6 +111,7 @@ int harness_teardown(void **state)
     store_close(api->store);
     runtimes_free(api->runtimes);
     token_signer_free(api->signer);
+    gql_schema_free(api->graphql);
     models_free(api->models);
     limits_free(api->limits);
     proxies_free(api->proxies);

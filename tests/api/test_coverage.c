@@ -80,6 +80,12 @@ static const struct request {
     { "POST", "/v1/users/u/jwts", NULL, "{}", 201 },
     { "GET", F, "x-appwrite-jwt: a.b.c", "", 200 },
 
+    { "POST", "/v1/graphql", NULL, "{\"query\":\"{functionsList{total}}\"}", 200 },
+    { "POST", "/v1/graphql/mutation", NULL, "{}", 400 },
+    { "POST", "/v1/graphql", NULL, "[1,2,3,4,5,6,7,8,9,10,11]", 400 },
+    { "GET", "/v1/graphql?query=%7B__typename%7D", NULL, "", 200 },
+    { "GET", "/v1/graphql?query=mutation%7Ba:__typename%7D", NULL, "", 405 },
+
     { "POST", "/v1/proxy/rules/function", NULL,
       "{\"domain\":\"a.example\",\"functionId\":\"none\"}", 404 },
     { "POST", "/v1/proxy/rules/function", NULL,

@@ -6,6 +6,20 @@
 #include "graphql/graphql.h"
 #include "json_text.h"
 
+struct gql_error *gql_add_error(struct gql_errors *errors, struct gql_at at, const char *message)
+{
+    struct gql_error *error = arena_alloc(errors->arena, sizeof(*error));
+
+    *error = (struct gql_error){ .at = at,
+                                 .message = arena_text(errors->arena, message, strlen(message)) };
+    if (errors->last == NULL)
+        errors->first = error;
+    else
+        errors->last->next = error;
+    errors->last = error;
+    return error;
+}
+
 struct gql_error *gql_refuse(struct gql_errors *errors, struct gql_at at, const char *format, ...)
 {
     char text[1024];
@@ -16,15 +30,7 @@ struct gql_error *gql_refuse(struct gql_errors *errors, struct gql_at at, const 
     va_start(arguments, format);
     vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
-    struct gql_error *error = arena_alloc(errors->arena, sizeof(*error));
-    *error = (struct gql_error){ .at = at,
-                                 .message = arena_text(errors->arena, text, strlen(text)) };
-    if (errors->last == NULL)
-        errors->first = error;
-    else
-        errors->last->next = error;
-    errors->last = error;
-    return error;
+    return gql_add_error(errors, at, text);
 }
 
 void gql_write_errors(struct buffer *out, const struct gql_errors *errors)

@@ -58,6 +58,8 @@ struct gql_errors {
 /* Beyond GQL_ERRORS it only counts. Returns the error, or NULL. */
 struct gql_error *gql_refuse(struct gql_errors *errors, struct gql_at at, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* However many there are. */
+struct gql_error *gql_add_error(struct gql_errors *errors, struct gql_at at, const char *message);
 void gql_write_errors(struct buffer *out, const struct gql_errors *errors); /* [{"message":... */
 
 /* ---- lexer ----------------------------------------------------------------------------------- */
@@ -305,6 +307,7 @@ struct gql_request {
     json_t *owned;     /* list of the arguments of steps */
     struct gql_step *steps;
     struct gql_errors errors;
+    bool is_ready; /* nothing is wrong: it may run */
 };
 
 /* Everything before running. False: only errors. Any thread. */
@@ -332,8 +335,7 @@ const struct gql_object *gql_root(const struct gql_schema *schema,
 /* ---- answers --------------------------------------------------------------------------------- */
 
 /* The value of a field as its steps ask for it. */
-void gql_shape(const struct gql_schema *schema, struct buffer *out, const struct gql_step *step,
-               const json_t *value);
+void gql_shape(struct buffer *out, const struct gql_step *step, const json_t *value);
 void gql_tell(const struct gql_schema *schema, struct buffer *out, const struct gql_step *step);
 
 #endif
