@@ -2,16 +2,12 @@
  * The writer thread: every write of the program, committed in groups.
  *
  *   any thread --submit--> queue --take all--> BEGIN, each write in a savepoint, COMMIT --> done
- * callbacks
  *
  * An urgent write makes the group commit at once, with everything else that waits; others gather
  * until the oldest has waited gather_us. The WAL is checkpointed between groups, never inside a
  * commit: see checkpoint_if_due().
  */
-#include <assert.h>
-#include <errno.h>
 #include <pthread.h>
-#include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,8 +16,8 @@
 #include "clock.h"
 #include "log.h"
 #include "mem.h"
-#include "store_private.h"
 #include "text.h"
+#include "writer_private.h"
 
 enum {
     GROUP_MAX = 4096,         /* writes in one transaction: those behind must not wait for ever */
@@ -32,103 +28,6 @@ enum {
     IDLE_US = 200000,
 };
 
-enum item_kind { ITEM_WRITE, ITEM_RECORD, ITEM_FLUSH };
-
-struct item {
-    struct item *next;
-    enum item_kind kind;
-    bool urgent;
-    int64_t queued_us;   /* monotonic */
-    store_write *write;  /* ITEM_WRITE */
-    store_written *done; /* may be NULL */
-    void *context;
-    struct error *failure; /* its own, allocated; NULL: fine so far */
-};
-
-/*
- * A record carries its execution behind the item; the others do without. Records are used again:
- * giving memory back on another thread than it came from makes both wait for each other.
- */
-struct record {
-    struct item item;
-    struct execution execution; /* its texts are in `texts` */
-    struct buffer texts;
-};
-
-static const size_t TEXTS_MOST = SIZE_MAX / 2; /* bounded where they come from */
-
-struct queue {
-    struct item *first, **last;
-    size_t count;
-};
-
-struct writer {
-    struct store *store;
-    struct db *db;
-    int64_t gather_us;
-    pthread_t thread;
-
-    pthread_mutex_t mutex; /* guards what follows up to the blank line */
-    pthread_cond_t wake;
-    struct queue queue;
-    size_t urgent;             /* of the queue's */
-    struct queue free_records; /* at most RECORDS_KEPT */
-    bool sleeping;             /* without a time limit of its own: somebody must wake it */
-    bool busy;                 /* a group is being written */
-    bool stopping;
-
-    atomic_size_t backlog;
-    struct checkpoint *checkpoint;
-    bool checkpointing; /* it has been asked */
-    int wal_pages;      /* after the last commit; of the writer thread */
-    int wal_copied;     /* of them are in the database file already */
-    bool garbage_known; /* there may be executions of deleted functions */
-};
-
-/* ---- queue ----------------------------------------------------------------------------------- */
-
-static void queue_init(struct queue *queue)
-{
-    *queue = (struct queue){ .last = &queue->first };
-}
-
-static void queue_add(struct queue *queue, struct item *item)
-{
-    item->next = NULL;
-    *queue->last = item;
-    queue->last = &item->next;
-    queue->count++;
-}
-
-static struct item *queue_take(struct queue *queue)
-{
-    struct item *item = queue->first;
-
-    if (!item)
-        return NULL;
-    queue->first = item->next;
-    if (!queue->first)
-        queue->last = &queue->first;
-    queue->count--;
-    return item;
-}
-
-static void submit(struct writer *writer, struct item *item)
-{
-    bool wake;
-
-    item->queued_us = clock_monotonic_us();
-    atomic_fetch_add_explicit(&writer->backlog, 1, memory_order_relaxed);
-    pthread_mutex_lock(&writer->mutex);
-    queue_add(&writer->queue, item);
-    writer->urgent += item->urgent;
-    wake = writer->sleeping || (item->urgent && writer->urgent == 1);
-    writer->sleeping = false;
-    pthread_mutex_unlock(&writer->mutex);
-    if (wake)
-        pthread_cond_signal(&writer->wake);
-}
-
 /* ---- a group --------------------------------------------------------------------------------- */
 
 static void item_fail(struct item *item, const struct error *err)
@@ -137,11 +36,6 @@ static void item_fail(struct item *item, const struct error *err)
         return;
     item->failure = xmalloc(sizeof *item->failure);
     *item->failure = *err;
-}
-
-static struct record *record_of(struct item *item)
-{
-    return (struct record *)(void *)item;
 }
 
 static int item_call(struct db *db, struct item *item, struct error *err)
@@ -501,121 +395,4 @@ void writer_stop(struct store *store)
     db_close(writer->db);
     writer_free(writer);
     store->writer = NULL;
-}
-
-/* ---- what others call ------------------------------------------------------------------------ */
-
-static struct item *item_new(enum item_kind kind, store_written *done, void *context, bool urgent)
-{
-    struct item *item = xcalloc(1, sizeof *item);
-
-    item->kind = kind;
-    item->done = done;
-    item->context = context;
-    item->urgent = urgent;
-    return item;
-}
-
-/* Somebody who waits for one item. */
-struct wait {
-    sem_t finished;
-    bool failed;
-    struct error err;
-};
-
-static void wait_finished(void *context, const struct error *err)
-{
-    struct wait *wait = context;
-
-    if (err) {
-        wait->failed = true;
-        wait->err = *err;
-    }
-    sem_post(&wait->finished);
-}
-
-/* The write gets the caller's context, the end of it the wait. */
-struct write_wait {
-    struct wait wait;
-    store_write *write;
-    void *context;
-};
-
-static int write_call(struct db *db, void *context, struct error *err)
-{
-    struct write_wait *write = context;
-
-    return write->write(db, write->context, err);
-}
-
-static void wait_for(struct store *store, struct item *item, struct wait *wait)
-{
-    assert(!pthread_equal(pthread_self(), store->writer->thread)); /* it would wait for itself */
-    sem_init(&wait->finished, 0, 0);
-    submit(store->writer, item);
-    while (sem_wait(&wait->finished) < 0)
-        continue;
-    sem_destroy(&wait->finished);
-}
-
-int store_write_wait(struct store *store, store_write *write, void *context, struct error *err)
-{
-    struct write_wait waiting = { .write = write, .context = context };
-    struct item *item = item_new(ITEM_WRITE, wait_finished, &waiting, true);
-
-    item->write = write_call;
-    wait_for(store, item, &waiting.wait);
-    if (!waiting.wait.failed)
-        return 0;
-    *err = waiting.wait.err;
-    return -1;
-}
-
-void store_write_later(struct store *store, store_write *write, store_written *done, void *context,
-                       bool urgent)
-{
-    struct item *item = item_new(ITEM_WRITE, done, context, urgent);
-
-    item->write = write;
-    submit(store->writer, item);
-}
-
-static struct record *record_take(struct writer *writer)
-{
-    struct item *item;
-
-    pthread_mutex_lock(&writer->mutex);
-    item = queue_take(&writer->free_records);
-    pthread_mutex_unlock(&writer->mutex);
-    struct record *record = item ? record_of(item) : xcalloc(1, sizeof *record);
-    if (!item)
-        buffer_init(&record->texts, TEXTS_MOST);
-    return record;
-}
-
-void store_execution_record(struct store *store, const struct execution *execution)
-{
-    struct record *record = record_take(store->writer);
-
-    entity_copy(ENTITY_EXECUTION, execution, &record->execution, &record->texts);
-    record->item = (struct item){ .kind = ITEM_RECORD };
-    submit(store->writer, &record->item);
-}
-
-void store_flush(struct store *store)
-{
-    struct writer *writer = store->writer;
-    struct wait wait = { 0 };
-    bool idle;
-
-    pthread_mutex_lock(&writer->mutex);
-    idle = !writer->queue.first && !writer->busy;
-    pthread_mutex_unlock(&writer->mutex);
-    if (!idle)
-        wait_for(store, item_new(ITEM_FLUSH, wait_finished, &wait, true), &wait);
-}
-
-size_t store_backlog(const struct store *store)
-{
-    return atomic_load_explicit(&store->writer->backlog, memory_order_relaxed);
 }
