@@ -11,9 +11,16 @@ enum { ARENA_BLOCK = 4096, ARENA_ALIGN = 16 };
 
 struct arena_block {
     struct arena_block *next;
-    size_t used, size;
     _Alignas(ARENA_ALIGN) unsigned char data[];
 };
+
+void arena_begin(struct arena *arena, void *memory, size_t bytes)
+{
+    uintptr_t past = (uintptr_t)memory % ARENA_ALIGN;
+    size_t skipped = past == 0 ? 0 : ARENA_ALIGN - past;
+
+    *arena = (struct arena){ .at = (unsigned char *)memory + skipped, .left = bytes - skipped };
+}
 
 void arena_release(struct arena *arena)
 {
@@ -22,44 +29,48 @@ void arena_release(struct arena *arena)
         mem_auto_free(&arena->blocks);
         arena->blocks = next;
     }
+    *arena = (struct arena){ .blocks = NULL };
 }
 
-static struct arena_block *add_block(struct arena *arena, size_t bytes)
+static unsigned char *add_block(struct arena *arena, size_t bytes)
 {
-    size_t size = bytes > ARENA_BLOCK ? bytes : ARENA_BLOCK;
-    struct arena_block *block = xcalloc(1, sizeof(*block) + size);
+    struct arena_block *block = xmalloc(sizeof(*block) + bytes);
 
-    block->size = size;
-    if (arena->blocks != NULL && bytes > ARENA_BLOCK) { /* the half-full one stays in front */
-        block->next = arena->blocks->next;
-        arena->blocks->next = block;
-        return block;
-    }
     block->next = arena->blocks;
     arena->blocks = block;
-    return block;
+    return block->data;
+}
+
+/* Not zeroed. */
+static void *take(struct arena *arena, size_t bytes)
+{
+    size_t rounded = bytes == 0 ? ARENA_ALIGN
+                                : (bytes + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
+
+    if (rounded > ARENA_BLOCK) /* the half-full one stays in use */
+        return add_block(arena, rounded);
+    if (arena->left < rounded) {
+        arena->at = add_block(arena, ARENA_BLOCK);
+        arena->left = ARENA_BLOCK;
+    }
+    void *memory = arena->at;
+    arena->at += rounded;
+    arena->left -= rounded;
+    return memory;
 }
 
 void *arena_alloc(struct arena *arena, size_t bytes)
 {
-    size_t rounded = (bytes + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
-    struct arena_block *block = arena->blocks;
-
-    if (rounded == 0)
-        rounded = ARENA_ALIGN;
-    if (block == NULL || block->size - block->used < rounded)
-        block = add_block(arena, rounded);
-    void *memory = block->data + block->used;
-    block->used += rounded;
-    return memory;
+    return memset(take(arena, bytes), 0, bytes);
 }
 
 char *arena_text(struct arena *arena, const char *text, size_t bytes)
 {
-    char *copy = arena_alloc(arena, bytes + 1);
+    char *copy = take(arena, bytes + 1);
 
     if (bytes > 0)
         memcpy(copy, text, bytes);
+    copy[bytes] = '\0';
     return copy;
 }
 

@@ -18,7 +18,7 @@
 const char *call_header(const struct call *call, const char *name)
 {
     for (size_t i = 0; i < call->header_count; i++)
-        if (strcasecmp(call->headers[i].name, name) == 0)
+        if (text_equals_nocase(call->headers[i].name, name))
             return call->headers[i].value;
     return NULL;
 }

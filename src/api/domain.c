@@ -15,7 +15,11 @@
 #include "pages.h"
 #include "text.h"
 
-enum { HEADERS_MOST = 262144 };
+enum {
+    HEADERS_MOST = 262144,
+    HEADERS_USUAL = 1536, /* of a request, with what the platform adds */
+    EXTRA_HEADERS = 192   /* bytes the platform adds to an answer's */
+};
 
 struct domain_call {
     struct exchange exchange; /* first */
@@ -23,8 +27,8 @@ struct domain_call {
     struct http_request *request;
     struct live_function *function;
     struct execute *execute; /* while it runs */
-    char *client_ip;
     bool https;
+    char client_ip[];
 };
 
 /* Names that are ours to say: whatever a client sends under them is dropped. Also hop-by-hop names.
@@ -57,10 +61,12 @@ static const char *const dropped_request[] = {
 static const char *const dropped_answer[] = { "transfer-encoding", "connection", "keep-alive",
                                               "content-length", "date" };
 
+/* names: lower case. */
 static bool is_in(const char *const *names, size_t count, const char *name, size_t bytes)
 {
     for (size_t i = 0; i < count; i++)
-        if (strlen(names[i]) == bytes && strncasecmp(names[i], name, bytes) == 0)
+        if (names[i][0] == (name[0] | 0x20) && strncasecmp(names[i], name, bytes) == 0 &&
+            names[i][bytes] == '\0')
             return true;
     return false;
 }
@@ -99,6 +105,7 @@ static void collect_headers(const struct domain_call *d, struct buffer *block)
     const size_t count = http_header_count(d->request);
 
     buffer_init(block, HEADERS_MOST);
+    buffer_reserve(block, HEADERS_USUAL);
     for (size_t i = 0; i < count; i++) {
         const struct http_header h = http_header_at(d->request, i);
         if (!is_in(dropped_request, COUNT(dropped_request), h.name, strlen(h.name)) &&
@@ -112,6 +119,14 @@ static void collect_headers(const struct domain_call *d, struct buffer *block)
 
 /* ---- the answer ------------------------------------------------------------------------------ */
 
+static void add_line(struct buffer *block, const struct header_line *line)
+{
+    buffer_add(block, line->name, line->name_bytes);
+    buffer_add(block, ": ", 2);
+    buffer_add(block, line->value, line->value_bytes);
+    buffer_add(block, "\r\n", 2);
+}
+
 static void answer_function(struct domain_call *d, const struct execution *execution,
                             struct run_result *r)
 {
@@ -123,15 +138,18 @@ static void answer_function(struct domain_call *d, const struct execution *execu
         page_status(d->request, r->status, execution->id);
         return;
     }
-    buffer_init(&block, HEADERS_MOST * 2);
+    buffer_init(&block, (size_t)2 * HEADERS_MOST);
+    buffer_reserve(&block, r->headers.size + EXTRA_HEADERS);
     while (header_block_next(r->headers.data, r->headers.size, &position, &line, NULL))
         if (!is_in(dropped_answer, COUNT(dropped_answer), line.name, line.name_bytes))
-            buffer_addf(&block, "%.*s: %.*s\r\n", (int)line.name_bytes, line.name,
-                        (int)line.value_bytes, line.value);
+            add_line(&block, &line);
     if (!header_block_find(r->headers.data, r->headers.size, "content-type", &line))
         buffer_add_text(&block, "content-type: text/plain\r\n");
-    buffer_addf(&block, "x-appwrite-execution-id: %s\r\nserver: %s\r\n", execution->id,
-                api_server_name);
+    buffer_add_text(&block, "x-appwrite-execution-id: ");
+    buffer_add_text(&block, execution->id);
+    buffer_add_text(&block, "\r\nserver: ");
+    buffer_add_text(&block, api_server_name);
+    buffer_add_text(&block, "\r\n");
     http_answer(d->request, &(struct http_answer){ .status = r->status,
                                                    .header_block = block.data,
                                                    .header_block_size = block.size,
@@ -248,14 +266,14 @@ static void domain_end(struct exchange *exchange, struct http_request *request, 
     if (d->execute)
         execute_abandon(d->execute);
     live_function_drop(d->function);
-    free(d->client_ip);
     free(d);
 }
 
 static void domain_take(struct api *api, struct http_request *request, const struct origin *origin,
                         struct live_function *function)
 {
-    struct domain_call *d = xcalloc(1, sizeof *d);
+    const size_t ip_size = strlen(origin->client_ip) + 1;
+    struct domain_call *d = xcalloc(1, sizeof *d + ip_size);
 
     d->exchange.complete = domain_complete;
     d->exchange.too_large = domain_too_large;
@@ -263,7 +281,7 @@ static void domain_take(struct api *api, struct http_request *request, const str
     d->api = api;
     d->request = request;
     d->function = function;
-    d->client_ip = xstrdup(origin->client_ip);
+    memcpy(d->client_ip, origin->client_ip, ip_size);
     d->https = origin->https;
     live_function_keep(function);
     http_request_set_user(request, d);

@@ -22,10 +22,12 @@ enum { ANSWER_BYTES = 256 << 20, LOOP_BODY_BYTES = 64 << 10 };
 
 struct call_inside *exchange_new(struct api *api, const struct incoming *incoming)
 {
-    struct call_inside *inside = xcalloc(1, sizeof(*inside));
+    struct call_inside *inside = xmalloc(sizeof(*inside));
     struct call *call = &inside->call;
     struct arena *arena = &call->arena;
 
+    memset(inside, 0, offsetof(struct call_inside, memory));
+    arena_begin(arena, inside->memory, sizeof(inside->memory));
     inside->file = -1;
     buffer_init(&inside->answer, ANSWER_BYTES);
     call->inside = inside;

@@ -77,6 +77,8 @@ struct call_inside {
     /* a test, or the call this one is inside of, takes the answer here instead of the network */
     void (*deliver)(struct call_inside *inside, const struct http_answer *answer);
     void *deliver_context;
+
+    unsigned char memory[4096]; /* last: the arena's first, not zeroed; enough for most calls */
 };
 
 /* What a request says, as the front or a test has it. All borrowed; copied. */

@@ -76,7 +76,8 @@ static enum http_body on_head(void *context, struct http_request *request, size_
     struct api *api = context;
     struct http_header headers[HEADERS_MAX];
     size_t count = http_header_count(request);
-    struct arena arena = { 0 };
+    unsigned char memory[1024];
+    struct arena arena;
     struct incoming incoming = { .method = http_method(request),
                                  .path = http_path(request),
                                  .query = http_query(request),
@@ -84,6 +85,7 @@ static enum http_body on_head(void *context, struct http_request *request, size_
                                  .headers = headers };
     enum http_body body = HTTP_BODY_GATHER;
 
+    arena_begin(&arena, memory, sizeof(memory));
     incoming.header_count = count < HEADERS_MAX ? count : HEADERS_MAX;
     for (size_t i = 0; i < incoming.header_count; i++)
         headers[i] = http_header_at(request, i);

@@ -141,7 +141,7 @@ static bool is_trusted(const struct proxies *proxies, const char *text)
 static const char *header_value(const struct http_header *headers, size_t count, const char *name)
 {
     for (size_t i = 0; i < count; i++)
-        if (strcasecmp(headers[i].name, name) == 0)
+        if (text_equals_nocase(headers[i].name, name))
             return headers[i].value;
     return NULL;
 }

@@ -25,7 +25,8 @@ static bool is_dropped(const char *name, size_t size)
     if (size >= sizeof(prefix) - 1 && strncasecmp(name, prefix, sizeof(prefix) - 1) == 0)
         return true;
     for (size_t i = 0; i < COUNT(names); i++)
-        if (strlen(names[i]) == size && strncasecmp(name, names[i], size) == 0)
+        if (names[i][0] == (name[0] | 0x20) && strncasecmp(names[i], name, size) == 0 &&
+            names[i][size] == '\0')
             return true;
     return false;
 }
@@ -58,6 +59,7 @@ static void take_headers(struct run_call *call, const char *block, size_t size, 
 {
     struct buffer *out = &call->result.headers;
     size_t position = 0;
+    buffer_reserve(out, size + 64);
     while (position < size) {
         const char *line = block + position;
         const char *end = memmem(line, size - position, "\r\n", 2);
