@@ -17,6 +17,7 @@
 #include "control_socket.h"
 #include "daemon.h"
 #include "fd.h"
+#include "fetcher.h"
 #include "front.h"
 #include "graphql/graphql.h"
 #include "limits.h"
@@ -84,6 +85,7 @@ static void on_stop(void *context, bool now)
     http_server_stop_accepting(api->http);
     run_stop(api->run);
     builder_stop(api->builder);
+    fetcher_stop(api->fetcher);
     look_whether_idle(server);
 }
 
@@ -287,6 +289,11 @@ static int open_builder(struct server *server, struct error *err)
     return builder_new(&options, server->db, &api->builder, err);
 }
 
+static int open_fetcher(struct server *server, struct error *err)
+{
+    return fetcher_new(&server->api, server->db, &server->api.fetcher, err);
+}
+
 static int open_rest(struct server *server, struct error *err)
 {
     struct api *api = &server->api;
@@ -311,6 +318,7 @@ static const struct start_step {
     { "http", open_front, EXIT_CONFIGURATION },
     { "workers", open_run, 1 },
     { "builds", open_builder, 1 },
+    { "fetches", open_fetcher, 1 },
     { "control", open_rest, 1 },
 };
 
@@ -335,6 +343,7 @@ static void end(struct server *server)
 {
     struct api *api = &server->api;
 
+    fetcher_free(api->fetcher);
     if (api->lanes != NULL)
         lanes_free(api->lanes);
     control_close(api->control);

@@ -33,6 +33,7 @@ struct api {
     struct registry *registry;
     struct run *run;          /* NULL in tests of handlers */
     struct builder *builder;  /* NULL in tests of handlers */
+    struct fetcher *fetcher;  /* NULL in tests of handlers */
     struct http_server *http; /* NULL in tests of handlers */
     struct router *router;    /* targets: struct route * (catalog.h) */
     struct route *routes;

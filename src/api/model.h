@@ -102,6 +102,7 @@ extern const struct model model_function, model_variable, model_deployment, mode
     model_build;
 extern const struct model model_rule;
 extern const struct model model_runtime, model_specification, model_jwt, model_health_status;
+extern const struct model model_template_function, model_template_runtime, model_template_variable;
 extern const struct model model_health_version, model_error;
 
 /* extra of model_execution in the answer of POST executions. */

@@ -91,6 +91,18 @@ static void commands_by_runtime(json_t *input)
     json_object_set_new(input, "commands", json_string(commands));
 }
 
+/* What was once always a tag. */
+static void tag_by_version(json_t *input)
+{
+    json_t *version = json_object_get(input, "version");
+
+    if (json_is_string(version) && json_string_length(version) > 0) {
+        json_object_set_new(input, "type", json_string("tag"));
+        json_object_set(input, "reference", version);
+    }
+    json_object_del(input, "version");
+}
+
 static const struct upgrade upgrades[] = {
     { "1.9.4", "functions.createVariable", DEFAULT, "variableId", "unique()" },
     { "1.9.0", "project.createVariable", DEFAULT, "variableId", "unique()" },
@@ -98,6 +110,7 @@ static const struct upgrade upgrades[] = {
     { "1.9.0", "functions.create", MOVE, "specification", "runtimeSpecification" },
     { "1.9.0", "functions.update", COPY, "specification", "buildSpecification" },
     { "1.9.0", "functions.update", MOVE, "specification", "runtimeSpecification" },
+    { "1.9.0", "functions.createTemplateDeployment", OWN, .change = tag_by_version },
     { "1.7.0", "functions.createVariable", FALSE, "secret" },
     { "1.7.0", "project.createVariable", FALSE, "secret" },
     /*
@@ -222,6 +235,7 @@ static const struct downgrade downgrades[] = {
     { "1.7.0", &model_deployment, REMOVE, "screenshotLight" },
     { "1.7.0", &model_deployment, REMOVE, "screenshotDark" },
     { "1.7.0", &model_variable, REMOVE, "secret" },
+    { "1.7.0", &model_template_variable, REMOVE, "secret" },
     { "1.7.0", &model_rule, RENAME, "deploymentResourceType", "resourceType" },
     { "1.7.0", &model_rule, RENAME, "deploymentResourceId", "resourceId" },
     { "1.7.0", &model_rule, REMOVE, "type" },

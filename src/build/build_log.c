@@ -45,15 +45,21 @@ void job_log_add(struct job *job, const char *text, size_t bytes)
 
 /* grey [HH:MM:SS], red brackets around our name, then the text in its colour: the shape clients
  * colour their logs by. */
-void job_log_line(struct job *job, const char *colour, const char *text)
+char *build_log_text(const char *colour, const char *text)
 {
     time_t now = (time_t)(clock_realtime_us() / 1000000);
     struct tm utc;
 
     gmtime_r(&now, &utc);
-    auto_free char *line = xasprintf(
+    return xasprintf(
         "\x1b[90m[%02d:%02d:%02d] \x1b[31m[\x1b[00mfunctiond\x1b[31m]\x1b[%sm %s \x1b[0m\n",
         utc.tm_hour, utc.tm_min, utc.tm_sec, colour, text);
+}
+
+void job_log_line(struct job *job, const char *colour, const char *text)
+{
+    auto_free char *line = build_log_text(colour, text);
+
     job_log_add(job, line, strlen(line));
 }
 

@@ -42,6 +42,9 @@ static const struct request {
     { "GET", F "/runtimes", NULL, "", 200 },
     { "GET", F "/specifications", NULL, "", 200 },
     { "PATCH", F "/f/deployment", NULL, "{\"deploymentId\":\"none\"}", 404 },
+    { "GET", F "/templates", GUEST, "", 200 },
+    { "GET", F "/templates/starter", GUEST, "", 200 },
+    { "GET", F "/templates/none", GUEST, "", 404 },
 
     { "POST", F "/f/variables", NULL, "{\"variableId\":\"v\",\"key\":\"K\",\"value\":\"1\"}", 201 },
     { "POST", F "/f/variables", NULL, "{\"variableId\":\"w\",\"key\":\"K\",\"value\":\"1\"}", 409 },
@@ -67,6 +70,11 @@ static const struct request {
     { "PATCH", F "/f/deployments/none/status", NULL, "{}", 404 },
     { "PATCH", F "/f/deployments/none/build", NULL, "{}", 404 },
     { "GET", F "/f/deployments/none/download", NULL, "", 404 },
+    { "POST", F "/f/deployments/template", NULL,
+      "{\"owner\":\"o\",\"repository\":\"r\",\"rootDirectory\":\"\",\"type\":\"tag\","
+      "\"reference\":\"1\"}",
+      404 },
+    { "POST", F "/f/deployments/vcs", NULL, "{\"type\":\"branch\",\"reference\":\"main\"}", 404 },
 
     { "POST", F "/none/executions", NULL, "{}", 404 },
     { "GET", F "/f/executions", NULL, "", 200 },

@@ -15,7 +15,20 @@ static const struct field health_version_fields[] = {
 const struct model model_health_version = { "healthVersion", NULL, health_version_fields };
 
 const struct model *const all_models[] = {
-    &model_function,      &model_variable,       &model_deployment,    &model_build,
-    &model_execution,     &model_runtime,        &model_jwt,           &model_health_status,
-    &model_health_report, &model_health_version, &model_specification, &model_rule, NULL,
+    &model_function,
+    &model_variable,
+    &model_deployment,
+    &model_build,
+    &model_execution,
+    &model_runtime,
+    &model_jwt,
+    &model_health_status,
+    &model_health_report,
+    &model_health_version,
+    &model_specification,
+    &model_rule,
+    &model_template_function,
+    &model_template_runtime,
+    &model_template_variable,
+    NULL,
 };

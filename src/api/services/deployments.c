@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "fetcher.h"
 #include "mem.h"
 #include "package.h"
 #include "text.h"
@@ -64,10 +65,20 @@ static void follow_build(struct api *api, void *context)
         builder_add(api->builder, follow->project_id, follow->function_id, follow->deployment_id);
 }
 
+static void follow_fetch(struct api *api, void *context)
+{
+    const struct follow *follow = context;
+
+    if (api->fetcher)
+        fetcher_add(api->fetcher, follow->project_id, follow->function_id, follow->deployment_id);
+}
+
 static void follow_cancel(struct api *api, void *context)
 {
     const struct follow *follow = context;
 
+    if (api->fetcher)
+        fetcher_cancel(api->fetcher, follow->deployment_id);
     if (api->builder)
         builder_cancel(api->builder, follow->deployment_id);
 }
@@ -76,6 +87,8 @@ static void follow_forget(struct api *api, void *context)
 {
     const struct follow *follow = context;
 
+    if (api->fetcher)
+        fetcher_cancel(api->fetcher, follow->deployment_id);
     if (api->builder)
         builder_forget(api->builder, follow->deployment_id, follow->source_hash,
                        follow->output_hash);
@@ -84,6 +97,11 @@ static void follow_forget(struct api *api, void *context)
 void deployment_build_later(struct call *call, const char *function_id, const char *deployment_id)
 {
     call_after(call, follow_build, follow_new(call, function_id, deployment_id));
+}
+
+void deployment_fetch_later(struct call *call, const char *function_id, const char *deployment_id)
+{
+    call_after(call, follow_fetch, follow_new(call, function_id, deployment_id));
 }
 
 /* ---- list, get, delete ----------------------------------------------------------------------- */
@@ -203,6 +221,7 @@ static int write_duplicate(struct db *db, void *context, struct error *err)
 static void copy_origin(struct deployment *copy, const struct deployment *d)
 {
     deployment_set_text(&copy->source_hash, d->source_hash);
+    deployment_set_text(&copy->source_url, d->source_url);
     copy->source_size = d->source_size;
     copy->activate = true; /* a redeploy goes live */
     if (!*copy->entrypoint)
@@ -220,25 +239,39 @@ static void copy_origin(struct deployment *copy, const struct deployment *d)
     deployment_set_text(&copy->provider_root_directory, d->provider_root_directory);
 }
 
+/* A package that never came is fetched again. */
+static int check_source(const struct call *call, const struct deployment *deployment,
+                        struct error *err)
+{
+    int64_t size;
+    int fd;
+
+    if (!*deployment->source_hash && *deployment->source_url)
+        return 0;
+    if (package_open(call->api->settings->data, deployment->source_hash, &fd, &size, err) < 0)
+        return -1;
+    close(fd);
+    return 0;
+}
+
 static int deployments_duplicate(struct call *call, struct error *err)
 {
     auto_function struct function function = { 0 };
     auto_deployment struct deployment deployment = { 0 }, copy = { 0 };
     char id[GENERATED_ID + 1];
-    int64_t size;
-    int fd;
 
-    if (get_one(call, &function, &deployment, err) < 0 ||
-        package_open(call->api->settings->data, deployment.source_hash, &fd, &size, err) < 0)
+    if (get_one(call, &function, &deployment, err) < 0 || check_source(call, &deployment, err) < 0)
         return -1;
-    close(fd);
     id_generate(clock_realtime_us(), id);
     deployment_prepare(&copy, &function, id, deployment.type);
     copy_origin(&copy, &deployment);
     if (store_write_wait(call->store, write_duplicate, &copy, err) < 0)
         return -1;
     call_changed(call, CHANGE_FUNCTION, function.id);
-    deployment_build_later(call, function.id, id);
+    if (*copy.source_hash)
+        deployment_build_later(call, function.id, id);
+    else
+        deployment_fetch_later(call, function.id, id);
     if (call->alias > 0 && call_below(call, "1.7.0"))
         return call_answer_empty(call);
     return call_answer(call, &copy, NULL, err);

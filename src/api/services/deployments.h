@@ -32,4 +32,7 @@ void deployment_set_text(char **field, const char *text);
 /* Queues the build on the loop once this call's changes have been taken over. */
 void deployment_build_later(struct call *call, const char *function_id, const char *deployment_id);
 
+/* The same with fetching its package first. */
+void deployment_fetch_later(struct call *call, const char *function_id, const char *deployment_id);
+
 #endif

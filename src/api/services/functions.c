@@ -10,8 +10,11 @@
 
 #include "call.h"
 #include "clock.h"
+#include "fetcher.h"
 #include "mem.h"
 #include "services.h"
+#include "services/runtimes.h"
+#include "source.h"
 #include "text.h"
 
 /* What create and update share; the names are the public ones. */
@@ -134,38 +137,17 @@ static const struct param update_params[] = {
 
 /* ---- checks that parameters alone cannot make ------------------------------------------------ */
 
-static bool is_listed(const char *list, const char *word)
-{
-    for (const char *at = list; *at != '\0';) {
-        at += strspn(at, ", ");
-        size_t length = strcspn(at, ", ");
-        if (length == strlen(word) && strncmp(at, word, length) == 0)
-            return true;
-        at += length;
-    }
-    return false;
-}
-
-static int check_runtime(struct call *call, const char *id, struct error *err)
-{
-    const struct settings *settings = call->api->settings;
-    const struct interpreter *interpreter;
-    bool is_exact;
-
-    if (!text_is_empty(settings->runtimes) && !is_listed(settings->runtimes, id))
-        return fail(err, ERROR_FUNCTION_RUNTIME_UNSUPPORTED, "Runtime \"%s\" is not supported", id);
-    return runtimes_resolve(call->api->runtimes, id, settings->runtime_substitute, &interpreter,
-                            &is_exact, err);
-}
-
-/* There are no installations here, so a VCS connection can never be made. */
-static int check_provider(const struct function_input *in, struct error *err)
+/* The one installation there may be is a matter of settings. */
+static int check_provider(const struct call *call, const struct function_input *in,
+                          struct error *err)
 {
     bool has_repository = !text_is_empty(in->providerRepositoryId);
+    bool has_installation = !text_is_empty(in->installationId);
 
-    if (!text_is_empty(in->installationId))
+    if (has_installation &&
+        !text_equals(in->installationId, source_installation(call->api->settings)))
         return fail(err, ERROR_INSTALLATION_NOT_FOUND, NULL);
-    if (has_repository)
+    if (has_repository && (!has_installation || text_is_empty(in->providerBranch)))
         return fail(err, ERROR_GENERAL_ARGUMENT_INVALID,
                     "When connecting to VCS (Version Control System), you need to provide "
                     "\"installationId\" and \"providerBranch\".");
@@ -293,7 +275,7 @@ static int functions_create(struct call *call, struct error *err)
 {
     const struct function_input *in = call->params;
 
-    if (check_runtime(call, in->runtime, err) < 0 || check_provider(in, err) < 0)
+    if (runtime_check(call, in->runtime, err) < 0 || check_provider(call, in, err) < 0)
         return -1;
     auto_function struct function function = function_from(call, in);
     auto_rule struct rule rule = rule_of(&function);
@@ -386,9 +368,9 @@ static int functions_update(struct call *call, struct error *err)
 
     if (store_function_get(call->db, call->project_id, in->functionId, &function, err) < 0)
         return -1;
-    if (!text_is_empty(in->runtime) && check_runtime(call, in->runtime, err) < 0)
+    if (!text_is_empty(in->runtime) && runtime_check(call, in->runtime, err) < 0)
         return -1;
-    if (check_provider(in, err) < 0)
+    if (check_provider(call, in, err) < 0)
         return -1;
     if (store_write_wait(call->store, write_update, &update, err) < 0)
         return -1;
@@ -478,10 +460,13 @@ static int write_deletion(struct db *db, void *context, struct error *err)
 
 static void forget_deployments(struct api *api, void *context)
 {
-    for (struct forgotten *forgotten = context; forgotten != NULL; forgotten = forgotten->next)
+    for (struct forgotten *forgotten = context; forgotten != NULL; forgotten = forgotten->next) {
+        if (api->fetcher != NULL)
+            fetcher_cancel(api->fetcher, forgotten->id);
         if (api->builder != NULL)
             builder_forget(api->builder, forgotten->id, forgotten->source_hash,
                            forgotten->output_hash);
+    }
 }
 
 static int functions_delete(struct call *call, struct error *err)

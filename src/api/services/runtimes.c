@@ -1,7 +1,34 @@
 /* What functions can run on: runtimes and specifications. */
+#include <string.h>
+
 #include "call.h"
 #include "services.h"
+#include "services/runtimes.h"
 #include "text.h"
+
+static bool is_listed(const char *list, const char *word)
+{
+    for (const char *at = list; *at != '\0';) {
+        at += strspn(at, ", ");
+        size_t length = strcspn(at, ", ");
+        if (length == strlen(word) && strncmp(at, word, length) == 0)
+            return true;
+        at += length;
+    }
+    return false;
+}
+
+int runtime_check(const struct call *call, const char *id, struct error *err)
+{
+    const struct settings *settings = call->api->settings;
+    const struct interpreter *interpreter;
+    bool is_exact;
+
+    if (!text_is_empty(settings->runtimes) && !is_listed(settings->runtimes, id))
+        return fail(err, ERROR_FUNCTION_RUNTIME_UNSUPPORTED, "Runtime \"%s\" is not supported", id);
+    return runtimes_resolve(call->api->runtimes, id, settings->runtime_substitute, &interpreter,
+                            &is_exact, err);
+}
 
 static int runtimes_list(struct call *call, struct error *err)
 {
