@@ -124,6 +124,7 @@ struct execution {
     char *response_headers; /* likewise */
     char *logs, *errors;    /* in a table of their own */
     double duration;        /* seconds */
+    int64_t mb_milli;       /* MiB times thousandths of a CPU it ran with; for usage, not stored */
     int64_t scheduled_at;   /* 0: null */
     int64_t updated_at;
 

@@ -259,6 +259,11 @@ int store_execution_get(struct db *db, const char *project_id, const char *funct
 /* Errors: ERROR_EXECUTION_IN_PROGRESS when it is waiting or processing. */
 int store_execution_delete(struct db *db, const char *project_id, const char *function_id,
                            const char *id, struct error *err);
+/*
+ * Removes at most this many finished executions made before a time, oldest first; says how many.
+ */
+int store_execution_expire(struct db *db, int64_t before_us, int64_t most, int64_t *ret_count,
+                           struct error *err);
 int store_execution_last_seq(struct db *db, int64_t *ret_seq, struct error *err);
 /* What was `processing` when the last daemon ended becomes failed with this sentence; returns
  * how many. */
@@ -283,6 +288,14 @@ int store_rule_update(struct db *db, const struct rule *rule, struct error *err)
 int store_rule_delete(struct db *db, const char *project_id, const char *id, struct error *err);
 int store_rule_each(struct db *db, list_row *row, void *context, struct error *err);
 
+/*
+ * Counters of a function ("" for the project itself) by the hour, which is microseconds / 3600e6:
+ *   functions, deployments, deployments.storage    by inserting, updating and deleting those
+ *   builds, builds.success, .failed, .compute (ms), .mbSeconds, .storage    by the builder
+ *   executions, executions.failed, .compute, .mbSeconds    by recording or finishing one; gathered
+ *   for up to a second, a crash loses that
+ * What is of a deleted function is gone with it.
+ */
 /* Adds to an hourly counter: metric such as "executions", hour = microseconds / 3600e6.
  * function_id "" for the project. */
 int store_usage_add(struct db *db, const char *project_id, const char *function_id,
@@ -297,6 +310,13 @@ int store_usage_each(struct db *db, const char *project_id, const char *function
 /* The sum since ever. */
 int store_usage_total(struct db *db, const char *project_id, const char *function_id,
                       const char *metric, int64_t *ret_total, struct error *err);
+
+/* Has it hours before this one that store_usage_fold() has not seen? */
+int store_usage_is_old(struct db *db, const char *project_id, const char *function_id,
+                       int64_t before_hour, bool *ret_old, struct error *err);
+/* Hours before this one become a part of the sum and of nothing else. */
+int store_usage_fold(struct db *db, const char *project_id, const char *function_id,
+                     int64_t before_hour, struct error *err);
 
 /* Health: a real read and the time it took in microseconds. */
 int store_ping(struct db *db, int64_t *ret_us, struct error *err);

@@ -130,7 +130,10 @@ static struct execute *new_execute(const struct execute_request *request, int64_
     struct execute *x = xmalloc(sizeof *x + user_bytes + method_bytes + path_bytes + kept->size +
                                 4);
     char *end = x->texts;
+    const struct specification *specification = specification_find(f->runtime_specification);
 
+    if (!specification)
+        specification = specification_find(specification_default);
     *x = (struct execute){ .api = request->api,
                            .function = request->function,
                            .logging = f->logging,
@@ -141,7 +144,9 @@ static struct execute *new_execute(const struct execute_request *request, int64_
                                           .project_id = f->project_id,
                                           .function_id = f->id,
                                           .deployment_id = request->function->deployment.id,
-                                          .trigger = trigger } };
+                                          .trigger = trigger,
+                                          .mb_milli = specification->memory_mb *
+                                                      specification->cpus_milli } };
     memcpy(x->execution.id, id, sizeof x->execution.id);
     x->execution.user_id = add_text(&end, request->user_id, user_bytes);
     x->execution.request_method = add_text(&end, request->method, method_bytes);

@@ -342,6 +342,9 @@ static void run_job(struct job *job)
         return;
     }
     replace(&execution->deployment_id, xstrdup(function->deployment.id));
+    const struct specification *specification = run_specification(
+        function->function.runtime_specification);
+    execution->mb_milli = specification->memory_mb * specification->cpus_milli;
 
     auto_buffer struct buffer headers;
     auto_buffer struct buffer body;

@@ -14,8 +14,12 @@ int store_deployment_insert(struct db *db, const struct deployment *deployment, 
         return -1;
     if (db_changes(db) == 0)
         return fail(err, ERROR_FUNCTION_NOT_FOUND, NULL);
-    return entity_insert(db, STATEMENT_DEPLOYMENT_INSERT, ENTITY_DEPLOYMENT, deployment,
-                         ERROR_GENERAL_BAD_REQUEST, err);
+    if (entity_insert(db, STATEMENT_DEPLOYMENT_INSERT, ENTITY_DEPLOYMENT, deployment,
+                      ERROR_GENERAL_BAD_REQUEST, err) < 0 ||
+        usage_now(db, deployment->project_id, deployment->function_id, "deployments", 1, err) < 0)
+        return -1;
+    return usage_now(db, deployment->project_id, deployment->function_id, "deployments.storage",
+                     deployment->source_size, err);
 }
 
 static int deployment_find(struct db *db, const char *project_id, const char *function_id,
@@ -50,6 +54,13 @@ int store_deployment_get(struct db *db, const char *project_id, const char *func
 
 int store_deployment_update(struct db *db, const struct deployment *deployment, struct error *err)
 {
+    auto_deployment struct deployment before = { 0 };
+
+    if (deployment_find(db, deployment->project_id, deployment->function_id, deployment->id,
+                        &before, err) < 0 ||
+        usage_now(db, before.project_id, before.function_id, "deployments.storage",
+                  deployment->source_size - before.source_size, err) < 0)
+        return -1;
     if (entity_update(db, STATEMENT_DEPLOYMENT_UPDATE, ENTITY_DEPLOYMENT, deployment,
                       ERROR_DEPLOYMENT_NOT_FOUND, ERROR_GENERAL_BAD_REQUEST, err) < 0)
         return -1;
@@ -65,20 +76,32 @@ int store_deployment_move(struct db *db, const char *project_id, const char *id,
         return -1;
     if (db_changes(db) == 0)
         return fail(err, ERROR_BUILD_NOT_FOUND, NULL);
+    if (text_equals(to_status, "ready") &&
+        statement_do(db, err, STATEMENT_RULE_FOLLOW_BRANCH, "tt", project_id, id) < 0)
+        return -1;
     return statement_do(db, err, STATEMENT_FUNCTION_LATEST_STATUS, "tt", project_id, id);
+}
+
+/* What it had is no longer there. */
+static int uncount(struct db *db, const struct deployment *deployment, struct error *err)
+{
+    const char *project = deployment->project_id, *function = deployment->function_id;
+
+    if (usage_now(db, project, function, "deployments", -1, err) < 0 ||
+        usage_now(db, project, function, "deployments.storage", -deployment->source_size, err) < 0)
+        return -1;
+    return usage_now(db, project, function, "builds.storage", -deployment->build_size, err);
 }
 
 int store_deployment_delete(struct db *db, const char *project_id, const char *function_id,
                             const char *id, struct error *err)
 {
-    struct deployment deployment;
-    int64_t seq;
+    auto_deployment struct deployment deployment = { 0 };
 
-    if (deployment_find(db, project_id, function_id, id, &deployment, err) < 0)
+    if (deployment_find(db, project_id, function_id, id, &deployment, err) < 0 ||
+        uncount(db, &deployment, err) < 0)
         return -1;
-    seq = deployment.seq;
-    deployment_release(&deployment);
-
+    const int64_t seq = deployment.seq;
     if (statement_do(db, err, STATEMENT_LOG_DELETE, "i", seq) < 0 ||
         statement_do(db, err, STATEMENT_DEPLOYMENT_DELETE, "i", seq) < 0 ||
         statement_do(db, err, STATEMENT_FUNCTION_INACTIVE, "ttt", project_id, function_id, id) < 0)

@@ -37,7 +37,11 @@ int execution_record(struct db *db, const struct execution *execution, struct er
 {
     if (row_insert(db, execution, err) < 0)
         return -1;
-    return db_changes(db) ? logs_write(db, execution, err) : 0;
+    if (db_changes(db) == 0)
+        return 0;
+    if (logs_write(db, execution, err) < 0)
+        return -1;
+    return usage_count(db, execution, err);
 }
 
 static int input_write(struct db *db, const struct execution *execution, struct error *err)
@@ -162,7 +166,9 @@ int store_execution_finish(struct db *db, const struct execution *execution, str
         return fail(err, ERROR_EXECUTION_NOT_FOUND, NULL);
     if (logs_write(db, execution, err) < 0)
         return -1;
-    return statement_do(db, err, STATEMENT_INPUT_DELETE, "i", execution->seq);
+    if (statement_do(db, err, STATEMENT_INPUT_DELETE, "i", execution->seq) < 0)
+        return -1;
+    return usage_count(db, execution, err);
 }
 
 static int row_find(struct db *db, const char *project_id, const char *function_id, const char *id,
@@ -208,6 +214,17 @@ int store_execution_delete(struct db *db, const char *project_id, const char *fu
         statement_do(db, err, STATEMENT_INPUT_DELETE, "i", execution.seq) < 0)
         return -1;
     return statement_do(db, err, STATEMENT_EXECUTION_DELETE, "i", execution.seq);
+}
+
+int store_execution_expire(struct db *db, int64_t before_us, int64_t most, int64_t *ret_count,
+                           struct error *err)
+{
+    if (statement_do(db, err, STATEMENT_EXPIRE_LOGS, "ii", before_us, most) < 0 ||
+        statement_do(db, err, STATEMENT_EXPIRE_INPUTS, "ii", before_us, most) < 0 ||
+        statement_do(db, err, STATEMENT_EXPIRE, "ii", before_us, most) < 0)
+        return -1;
+    *ret_count = db_changes(db);
+    return 0;
 }
 
 int store_execution_last_seq(struct db *db, int64_t *ret_seq, struct error *err)

@@ -7,8 +7,10 @@ enum {
 
 int store_function_insert(struct db *db, const struct function *function, struct error *err)
 {
-    return entity_insert(db, STATEMENT_FUNCTION_INSERT, ENTITY_FUNCTION, function,
-                         ERROR_FUNCTION_ALREADY_EXISTS, err);
+    if (entity_insert(db, STATEMENT_FUNCTION_INSERT, ENTITY_FUNCTION, function,
+                      ERROR_FUNCTION_ALREADY_EXISTS, err) < 0)
+        return -1;
+    return usage_now(db, function->project_id, "", "functions", 1, err);
 }
 
 int store_function_get(struct db *db, const char *project_id, const char *id,
@@ -38,7 +40,9 @@ int store_function_delete(struct db *db, const char *project_id, const char *id,
 {
     if (owned_delete(db, project_id, id, err) < 0)
         return -1;
-    return db_changes(db) ? 0 : fail(err, ERROR_FUNCTION_NOT_FOUND, NULL); /* its row goes last */
+    if (db_changes(db) == 0) /* its row goes last */
+        return fail(err, ERROR_FUNCTION_NOT_FOUND, NULL);
+    return usage_now(db, project_id, "", "functions", -1, err);
 }
 
 int store_function_each(struct db *db, list_row *row, void *context, struct error *err)

@@ -16,6 +16,10 @@
 #define OWNED "WHERE project_id = ?1 AND (?2 IS NULL OR function_id = ?2)"
 /* ?1 the sequence of a deleted function, ?2 how many at once */
 #define SWEPT "(SELECT seq FROM executions WHERE function_seq = ?1 ORDER BY seq LIMIT ?2)"
+/* ?1 a time, ?2 how many at once; both parts are in the order of the rows */
+#define EXPIRED \
+    "(SELECT seq FROM executions WHERE seq < ?1 AND status IN ('completed', 'failed')" \
+    " ORDER BY seq LIMIT ?2)"
 
 const struct statement_row statement_rows[STATEMENTS] = {
     [STATEMENT_BEGIN]     = SQL("BEGIN IMMEDIATE"),
@@ -142,6 +146,9 @@ const struct statement_row statement_rows[STATEMENTS] = {
         " duration = ?6, updated_at = ?7 WHERE seq = ?1"
         " AND (status = 'waiting' OR status = 'scheduled' OR status = 'processing')"),
     [STATEMENT_EXECUTION_DELETE] = SQL("DELETE FROM executions WHERE seq = ?1"),
+    [STATEMENT_EXPIRE_LOGS]      = SQL("DELETE FROM execution_logs WHERE seq IN " EXPIRED),
+    [STATEMENT_EXPIRE_INPUTS]    = SQL("DELETE FROM execution_inputs WHERE seq IN " EXPIRED),
+    [STATEMENT_EXPIRE]           = SQL("DELETE FROM executions WHERE seq IN " EXPIRED),
     [STATEMENT_EXECUTION_LAST]   = SQL("SELECT coalesce(max(seq), 0) FROM executions"),
     [STATEMENT_EXECUTION_WAITING] = SQL(
         "SELECT t.seq, f.project_id, f.id FROM executions AS t JOIN functions AS f ON f.seq ="
@@ -178,12 +185,35 @@ const struct statement_row statement_rows[STATEMENTS] = {
     [STATEMENT_RULE_FOLLOW] = SQL(
         "UPDATE rules SET deployment_id = ?3 WHERE project_id = ?1 AND function_id = ?2"
         " AND type = 'deployment' AND trigger = 'manual' AND branch = ''"),
+    [STATEMENT_RULE_FOLLOW_BRANCH] = SQL(
+        "UPDATE rules SET deployment_id = ?2 WHERE project_id = ?1 AND type = 'deployment'"
+        " AND trigger = 'manual' AND branch <> '' AND (function_id, branch) ="
+        " (SELECT function_id, provider_branch FROM deployments WHERE project_id = ?1 AND id = ?2)"),
+    [STATEMENT_RULE_SHOWS] = SQL(
+        "SELECT EXISTS (SELECT 1 FROM rules WHERE project_id = ?1 AND deployment_id = ?2"
+        " AND type = 'deployment' AND (trigger = 'deployment' OR branch <> ''))"),
 
     [STATEMENT_USAGE_ADD] = SQL(
         "INSERT INTO usage (project_id, function_id, metric, hour, amount) VALUES (?1, ?2, ?3,"
         " ?4, ?5)"
         " ON CONFLICT (project_id, function_id, metric, hour) DO UPDATE SET amount = amount +"
         " excluded.amount"),
+    [STATEMENT_USAGE_COUNT] = SQL( /* ?1 the sequence of a function, which may be gone */
+        "INSERT INTO usage (project_id, function_id, metric, hour, amount)"
+        " SELECT project_id, id, ?2, ?3, ?4 FROM functions WHERE seq = ?1"
+        " ON CONFLICT (project_id, function_id, metric, hour) DO UPDATE SET amount = amount +"
+        " excluded.amount"),
+    [STATEMENT_USAGE_OLD] = SQL(
+        "SELECT EXISTS (SELECT 1 FROM usage WHERE project_id = ?1 AND function_id = ?2"
+        " AND hour > 0 AND hour < ?3)"),
+    [STATEMENT_USAGE_FOLD] = SQL(
+        "INSERT INTO usage (project_id, function_id, metric, hour, amount)"
+        " SELECT project_id, function_id, metric, 0, sum(amount) FROM usage"
+        " WHERE project_id = ?1 AND function_id = ?2 AND hour > 0 AND hour < ?3 GROUP BY metric"
+        " ON CONFLICT (project_id, function_id, metric, hour) DO UPDATE SET amount = amount +"
+        " excluded.amount"),
+    [STATEMENT_USAGE_FOLDED] = SQL(
+        "DELETE FROM usage WHERE project_id = ?1 AND function_id = ?2 AND hour > 0 AND hour < ?3"),
     [STATEMENT_USAGE_EACH] = SQL(
         "SELECT hour, sum(amount) FROM usage WHERE project_id = ?1 AND (?2 IS NULL OR"
         " function_id = ?2)"

@@ -32,6 +32,7 @@ struct db {
     int64_t limit_us;    /* of one read, 0: none */
     int64_t deadline_us; /* monotonic; of what runs now */
     bool clock_held;     /* what runs now is more than one statement */
+    struct usage_gathered *usage; /* of the writer's only: else NULL */
 };
 
 /* ---- connections: database.c ----------------------------------------------------------------- */
@@ -195,6 +196,26 @@ int execution_record(struct db *db, const struct execution *execution, struct er
  * Everything of one function, or with function_id NULL of a whole project; but not the row itself.
  */
 int owned_delete(struct db *db, const char *project_id, const char *function_id, struct error *err);
+/*
+ * Usage of executions, gathered between transactions of the writer. Adding happens inside one;
+ * write puts all into the store, clear forgets it once that has been committed.
+ */
+enum { USAGE_FUNCTIONS = 64 };
+struct usage_gathered {
+    int64_t since_us; /* monotonic, of the first */
+    size_t count;
+    struct usage_of_function {
+        int64_t function_seq, hour, executions, failed, compute_us;
+        double mb_seconds;
+    } rows[USAGE_FUNCTIONS];
+};
+int usage_count(struct db *db, const struct execution *execution, struct error *err);
+int usage_write(struct db *db, struct error *err);
+void usage_clear(struct db *db);
+/* Adds to a counter of this hour; 0 is nothing. */
+int usage_now(struct db *db, const char *project_id, const char *function_id, const char *metric,
+              int64_t amount, struct error *err);
+
 /* Removes some executions of deleted functions; *ret_more: there is more to remove. */
 int garbage_sweep(struct db *db, bool *ret_more, struct error *err);
 

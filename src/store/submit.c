@@ -130,7 +130,7 @@ void store_flush(struct store *store)
     bool idle;
 
     pthread_mutex_lock(&writer->mutex);
-    idle = !writer->queue.first && !writer->busy;
+    idle = !writer->queue.first && !writer->busy && !writer->usage_waits;
     pthread_mutex_unlock(&writer->mutex);
     if (!idle)
         wait_for(store, item_new(ITEM_FLUSH, wait_finished, &wait, true), &wait);

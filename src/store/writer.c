@@ -26,6 +26,7 @@ enum {
     CHECKPOINT_PAGES = 20000, /* of the WAL: then whatever else waits */
     CHECKPOINT_IDLE_PAGES = 500, /* when there is nothing to write */
     IDLE_US = 200000,
+    USAGE_US = 1000000, /* counters of executions gather for so long */
 };
 
 /* ---- a group --------------------------------------------------------------------------------- */
@@ -91,6 +92,17 @@ static int item_run(struct db *db, struct item *item, struct error *err)
     return savepoint ? statement_do(db, err, STATEMENT_RELEASE, "") : 0;
 }
 
+/* Whoever flushes wants to see them. */
+static bool usage_is_due(const struct db *db, const struct queue *group)
+{
+    if (db->usage->count == 0)
+        return false;
+    for (const struct item *item = group->first; item; item = item->next)
+        if (item->kind == ITEM_FLUSH)
+            return true;
+    return clock_monotonic_us() - db->usage->since_us >= USAGE_US;
+}
+
 static int group_write(struct db *db, struct queue *group, struct error *err)
 {
     if (statement_do(db, err, STATEMENT_BEGIN, "") < 0)
@@ -99,7 +111,14 @@ static int group_write(struct db *db, struct queue *group, struct error *err)
         if (item_run(db, item, err) < 0)
             return -1;
     }
-    return statement_do(db, err, STATEMENT_COMMIT, "");
+    bool counts = usage_is_due(db, group);
+    if (counts && usage_write(db, err) < 0)
+        return -1;
+    if (statement_do(db, err, STATEMENT_COMMIT, "") < 0)
+        return -1;
+    if (counts)
+        usage_clear(db);
+    return 0;
 }
 
 static void record_free(struct item *item)
@@ -150,7 +169,8 @@ static void group_run(struct writer *writer, struct queue *group)
 {
     struct error err;
     struct item *item;
-    bool nothing = group->first && !group->first->next && group->first->kind == ITEM_FLUSH;
+    bool nothing = group->first && !group->first->next && group->first->kind == ITEM_FLUSH &&
+                   writer->usage.count == 0;
 
     if (!nothing && group_write(writer->db, group, &err) < 0) {
         if (!sqlite3_get_autocommit(writer->db->handle))
@@ -221,10 +241,27 @@ static int sweep(struct db *db, bool *ret_more, struct error *err)
     return -1;
 }
 
+/* In a transaction of its own: nothing else is to be written. */
+static void write_usage(struct writer *writer)
+{
+    struct queue nothing;
+    struct error err;
+
+    writer->usage.since_us = 0;
+    queue_init(&nothing);
+    if (writer->usage.count == 0 || group_write(writer->db, &nothing, &err) == 0)
+        return;
+    if (!sqlite3_get_autocommit(writer->db->handle))
+        sqlite3_exec(writer->db->handle, "ROLLBACK", NULL, NULL, NULL);
+    log_warning("%zu counters of executions are lost: %s", writer->usage.count, err.message);
+    usage_clear(writer->db);
+}
+
 static void work_when_idle(struct writer *writer)
 {
     struct error err;
 
+    write_usage(writer);
     checkpoint_if_due(writer);
     if (!writer->checkpointing && writer->wal_pages - writer->wal_copied >= CHECKPOINT_IDLE_PAGES)
         checkpoint_here(writer);
@@ -257,7 +294,7 @@ static bool is_group_due(const struct writer *writer, int64_t now_us)
 static bool wait_for_group(struct writer *writer)
 {
     int64_t now_us = clock_monotonic_us(), idle_us = now_us + IDLE_US;
-    bool has_chores = writer->garbage_known ||
+    bool has_chores = writer->garbage_known || writer->usage_waits ||
                       writer->wal_pages - writer->wal_copied >= CHECKPOINT_IDLE_PAGES;
 
     while (!writer->queue.first && !writer->stopping) {
@@ -313,8 +350,10 @@ static void *writer_main(void *context)
         }
         pthread_mutex_lock(&writer->mutex);
         writer->busy = false;
+        writer->usage_waits = writer->usage.count > 0;
     }
     pthread_mutex_unlock(&writer->mutex);
+    write_usage(writer);
     return NULL;
 }
 
@@ -361,6 +400,7 @@ int writer_start(struct store *store, struct db *db, int64_t gather_us, struct e
     pthread_cond_init(&writer->wake, &attributes);
     pthread_condattr_destroy(&attributes);
     sqlite3_wal_hook(db->handle, wal_grown, writer);
+    db->usage = &writer->usage;
 
     if (checkpoint_start(store, &writer->checkpoint, err) < 0) {
         sqlite3_wal_hook(db->handle, NULL, NULL);

@@ -50,12 +50,14 @@ struct writer {
     bool sleeping;             /* without a time limit of its own: somebody must wake it */
     bool busy;                 /* a group is being written */
     bool stopping;
+    bool usage_waits; /* counters that are not in the store yet */
 
     atomic_size_t backlog;
     struct checkpoint *checkpoint;
     bool checkpointing; /* it has been asked */
     int wal_pages;      /* after the last commit; of the writer thread */
     int wal_copied;     /* of them are in the database file already */
+    struct usage_gathered usage;
     bool garbage_known; /* there may be executions of deleted functions */
 };
 

@@ -236,6 +236,130 @@ static void test_pending__is_read_through_its_own_index(void **state)
     plan_uses(fixture, STATEMENT_SETTLE, "executions_pending");
 }
 
+/* ---- usage ----------------------------------------------------------------------------------- */
+
+static int64_t total_of(struct fixture *fixture, const char *metric)
+{
+    struct error err;
+    int64_t total = -1;
+
+    assert_int_equal(store_usage_total(fixture->reader, "demo", "hello", metric, &total, &err), 0);
+    return total;
+}
+
+static void test_usage__counts_what_ran_and_what_was_finished(void **state)
+{
+    struct fixture *fixture = *state;
+    struct execution execution, late;
+    int64_t hello;
+
+    given_hello(fixture, &hello);
+    for (int64_t i = 0; i < 3; i++) {
+        execution = an_owned_execution(hello, FIRST_SEQ + i);
+        execution.mb_milli = 512000;
+        store_execution_record(fixture->store, &execution);
+        execution_release(&execution);
+    }
+    late = an_execution(hello, FIRST_SEQ + 3, "waiting");
+    write_ok(fixture, insert_execution, &late);
+    late = an_execution(hello, FIRST_SEQ + 3, "failed");
+    write_ok(fixture, finish, &late);
+    store_flush(fixture->store);
+
+    assert_int_equal(total_of(fixture, "executions"), 4);
+    assert_int_equal(total_of(fixture, "executions.failed"), 1);
+    assert_int_equal(total_of(fixture, "executions.compute"), 1000);
+    assert_int_equal(total_of(fixture, "executions.mbSeconds"), 384);
+}
+
+static void test_usage__is_written_before_the_store_is_closed(void **state)
+{
+    struct fixture *fixture = *state;
+    struct execution execution;
+    int64_t hello;
+
+    given_hello(fixture, &hello);
+    execution = an_owned_execution(hello, FIRST_SEQ);
+    store_execution_record(fixture->store, &execution);
+    execution_release(&execution);
+    fixture_close(fixture);
+    fixture_open(fixture);
+
+    assert_int_equal(total_of(fixture, "executions"), 1);
+}
+
+static void test_usage__of_many_functions_is_all_written(void **state)
+{
+    enum { MANY = USAGE_FUNCTIONS + 5 };
+    struct fixture *fixture = *state;
+
+    for (int i = 0; i < MANY; i++) {
+        auto_free char *id = xasprintf("f%d", i);
+        given_function(fixture, id);
+        struct execution execution = an_owned_execution(function_seq(fixture, id), FIRST_SEQ + i);
+        store_execution_record(fixture->store, &execution);
+        execution_release(&execution);
+    }
+    store_flush(fixture->store);
+
+    assert_int_equal(
+        number_of(fixture, "SELECT sum(amount) FROM usage WHERE metric = 'executions'"), MANY);
+}
+
+static int fold(struct db *db, void *context, struct error *err)
+{
+    (void)context;
+    if (store_usage_add(db, "demo", "hello", "executions", 5, 2, err) < 0 ||
+        store_usage_add(db, "demo", "hello", "executions", 6, 3, err) < 0 ||
+        store_usage_add(db, "demo", "hello", "executions", 9, 4, err) < 0)
+        return -1;
+    return store_usage_fold(db, "demo", "hello", 9, err);
+}
+
+static void test_usage__of_long_ago_stays_in_the_sum(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error err;
+    bool is_old = true;
+
+    given_function(fixture, "hello");
+    write_ok(fixture, fold, NULL);
+    write_ok(fixture, fold, NULL);
+
+    assert_int_equal(total_of(fixture, "executions"), 18);
+    assert_int_equal(number_of(fixture, "SELECT count(*) FROM usage WHERE metric = 'executions'"),
+                     2);
+    assert_int_equal(store_usage_is_old(fixture->reader, "demo", "hello", 9, &is_old, &err), 0);
+    assert_false(is_old);
+    assert_int_equal(store_usage_is_old(fixture->reader, "demo", "hello", 10, &is_old, &err), 0);
+    assert_true(is_old);
+}
+
+static int expire(struct db *db, void *context, struct error *err)
+{
+    return store_execution_expire(db, FIRST_SEQ + 4, 2, context, err);
+}
+
+static void test_expire__removes_finished_ones_a_few_at_a_time(void **state)
+{
+    static const char *const statuses[] = { "completed", "waiting",    "failed",
+                                            "completed", "processing", "completed" };
+    struct fixture *fixture = *state;
+    int64_t hello, count = 0;
+
+    given_hello(fixture, &hello);
+    for (int i = 0; i < 6; i++)
+        given_execution(fixture, hello, FIRST_SEQ + i, statuses[i]);
+
+    write_ok(fixture, expire, &count);
+    assert_int_equal(count, 2);
+    write_ok(fixture, expire, &count);
+    assert_int_equal(count, 1);
+    write_ok(fixture, expire, &count);
+    assert_int_equal(count, 0);
+    assert_int_equal(number_of(fixture, "SELECT count(*) FROM executions"), 3);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
@@ -247,6 +371,11 @@ int main(void)
         TEST(test_settle__ends_what_was_running_and_keeps_what_waits),
         TEST(test_insert__needs_its_function),
         TEST(test_pending__is_read_through_its_own_index),
+        TEST(test_usage__counts_what_ran_and_what_was_finished),
+        TEST(test_usage__is_written_before_the_store_is_closed),
+        TEST(test_usage__of_many_functions_is_all_written),
+        TEST(test_usage__of_long_ago_stays_in_the_sum),
+        TEST(test_expire__removes_finished_ones_a_few_at_a_time),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

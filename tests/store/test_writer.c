@@ -262,8 +262,8 @@ static void test_fault__at_any_statement_leaves_all_or_nothing(void **state)
         assert_non_null(strstr(err.message, "a fault on purpose"));
         failures++;
     }
-    assert_int_equal(failures,
-                     7); /* begin, savepoint, two inserts and an update, release, commit */
+    /* begin, savepoint, two inserts, an update and three counters, release, commit */
+    assert_int_equal(failures, 10);
 }
 
 static int limit_pages(struct db *db, void *context, struct error *err)
