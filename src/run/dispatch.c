@@ -263,8 +263,12 @@ static int encode(struct run_call *call, const struct run_request *request)
 
 static void take_body(struct run_call *call, struct buffer *body)
 {
-    if (body == NULL || body->size == 0)
+    if (body == NULL)
         return;
+    if (body->size == 0) { /* it may hold memory all the same */
+        buffer_release(body);
+        return;
+    }
     call->sender.body = *body;
     *body = (struct buffer){ 0 };
 }
@@ -275,6 +279,8 @@ static void submit(struct run_call *call, const struct run_request *request)
     struct pool *pool;
     size_t body_size = request->body == NULL ? 0 : request->body->size;
     if (encode(call, request) < 0) {
+        if (request->body != NULL)
+            buffer_release(request->body);
         run_call_fail(call, 400, "The request's method, path or headers are too long.");
         return;
     }
