@@ -169,6 +169,8 @@ static int read_params(struct call *call, struct error *err)
 
     if (read_input(inside, err) < 0)
         return -1;
+    if (call->endpoint->raw_body)
+        return 0;
     for (size_t i = 0; i < inside->path_param_count; i++)
         json_object_set_new(inside->input, inside->path_params[i].name,
                             json_string_nocheck(inside->path_params[i].value));
