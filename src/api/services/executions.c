@@ -225,11 +225,12 @@ static void begin_sync(struct creating *creating, struct buffer *headers)
 {
     struct call *call = creating->call;
     const struct execution_create *in = call->params;
+    struct execute *started;
     struct buffer body;
 
     buffer_init(&body, (size_t)4 * BODY_MOST);
     buffer_add(&body, in->body.data ? in->body.data : "", in->body.size);
-    creating->execute = execute_start(&(struct execute_request){
+    started = execute_start(&(struct execute_request){
         .api = call->api,
         .function = creating->function,
         .method = in->method,
@@ -243,6 +244,8 @@ static void begin_sync(struct creating *creating, struct buffer *headers)
         .done = sync_done,
         .context = creating,
     });
+    if (started != NULL) /* else it is answered already, and creating is gone with the call */
+        creating->execute = started;
 }
 
 /* ---- asynchronous ---------------------------------------------------------------------------- */
