@@ -52,7 +52,8 @@ void builder_cancel(struct builder *builder, const char *deployment_id);
 void builder_forget(struct builder *builder, const char *deployment_id, const char *source_hash,
                     const char *output_hash);
 
-/* A line of ours for a build log, with time and name, for the caller to free. colour: as in terminals, "31" red. */
+/* A line of ours for a build log, with time and name, for the caller to free. colour: as in
+ * terminals, "31" red. */
 char *build_log_text(const char *colour, const char *text);
 
 size_t builder_waiting(const struct builder *builder);
