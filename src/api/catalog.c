@@ -13,6 +13,7 @@ const struct endpoint *const catalog[] = {
     activation_endpoints,
     variables_endpoints,
     health_endpoints,
+    health_queues_endpoints,
     users_endpoints,
     rules_endpoints,
     deployment_sources_endpoints,

@@ -258,6 +258,7 @@ static const struct downgrade downgrades[] = {
     { "1.4.0", &model_function, ADD, .field = &field_function_schedule_previous },
     { "1.4.0", &model_function, ADD, .field = &field_function_schedule_next },
     { "1.4.0", &model_variable, RENAME, "resourceId", "functionId" },
+    { "1.4.0", &model_health_status, REMOVE, "name" },
 };
 
 /* The versions named above, newest first: a format below levels[i] is at level i + 1 at least. */
