@@ -16,6 +16,7 @@ const struct endpoint *const catalog[] = {
     health_queues_endpoints,
     users_endpoints,
     rules_endpoints,
+    usage_endpoints,
     deployment_sources_endpoints,
     templates_endpoints,
     graphql_endpoints,

@@ -123,6 +123,9 @@ static const struct request {
     { "GET", "/v1/graphql?query=%7B__typename%7D", NULL, "", 200 },
     { "GET", "/v1/graphql?query=mutation%7Ba:__typename%7D", NULL, "", 405 },
 
+    { "GET", F "/usage", NULL, "", 200 },
+    { "GET", F "/f/usage?range=24h", NULL, "", 200 },
+
     { "POST", "/v1/proxy/rules/function", NULL,
       "{\"domain\":\"a.example\",\"functionId\":\"none\"}", 404 },
     { "POST", "/v1/proxy/rules/function", NULL,
