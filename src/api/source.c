@@ -104,7 +104,8 @@ static void add_encoded(struct buffer *out, const char *text, bool keeps_slash)
     }
 }
 
-/* A branch may have slashes, which stay as they are in a path; an owner's never do. */
+/* A branch may have slashes, which stay as they are in a path. Those of an owner, a group in a
+ * group, are part of one name to the hosts that know such. */
 static char *fill_in(const char *pattern, const struct source *source)
 {
     static const char *const prefixes[] = {
@@ -149,11 +150,18 @@ char *source_host(const char *url)
 /* The page of the repository for people. */
 static char *page_of(const char *url, const struct source *source)
 {
-    auto_free char *host = source_host(url), *path = fill_in("/{owner}/{repository}", source);
+    auto_free char *host = source_host(url);
+    struct buffer out;
 
+    buffer_init(&out, ADDRESS_BYTES);
     if (text_ends(host, ".github.com")) /* api., codeload. */
-        return xasprintf("https://github.com%s", path);
-    return xasprintf("%.*s%s%s", (int)(strstr(url, "://") - url + 3), url, host, path);
+        buffer_add_text(&out, "https://github.com/");
+    else
+        buffer_addf(&out, "%.*s%s/", (int)(strstr(url, "://") - url + 3), url, host);
+    add_encoded(&out, source->owner, true);
+    buffer_add_char(&out, '/');
+    add_encoded(&out, source->repository, true);
+    return buffer_steal(&out, NULL);
 }
 
 static void set(char **field, char *text)
