@@ -136,6 +136,30 @@ static void a_function_is_connected_by_settings(void **state)
         404);
 }
 
+static void an_update_keeps_a_connection_unless_it_names_the_repository(void **state)
+{
+    static const char connected[] =
+        "{\"functionId\":\"f\",\"name\":\"n\",\"runtime\":\"node-22\",\"entrypoint\":\"main.js\","
+        "\"installationId\":\"gitlab\",\"providerRepositoryId\":\"acme/shop\","
+        "\"providerBranch\":\"main\",\"providerRootDirectory\":\"fn\"}";
+    struct harness *harness = *state;
+    use_setting(&harness->settings.vcs_provider, "gitlab");
+    assert_status(harness_call(harness, "POST", "/v1/functions", NULL, connected), 201);
+
+    const struct reply *reply = harness_call(harness, "PUT", "/v1/functions/f", NULL,
+                                             "{\"name\":\"n\"}");
+    assert_status(reply, 200);
+    assert_string_equal(reply_text(reply, "installationId"), "gitlab");
+    assert_string_equal(reply_text(reply, "providerRepositoryId"), "acme/shop");
+    assert_string_equal(reply_text(reply, "providerRootDirectory"), "fn");
+
+    reply = harness_call(harness, "PUT", "/v1/functions/f", NULL,
+                         "{\"name\":\"n\",\"providerRepositoryId\":\"\"}");
+    assert_string_equal(reply_text(reply, "installationId"), "");
+    assert_string_equal(reply_text(reply, "providerRepositoryId"), "");
+    assert_true(json_is_true(json_object_get(reply->json, "providerSilentMode")));
+}
+
 static void a_redeploy_keeps_where_it_comes_from(void **state)
 {
     struct harness *harness = *state;
@@ -297,6 +321,7 @@ int main(void)
         WITH_HARNESS(older_formats_name_a_version_instead),
         WITH_HARNESS(names_that_lead_elsewhere_are_refused),
         WITH_HARNESS(a_function_is_connected_by_settings),
+        WITH_HARNESS(an_update_keeps_a_connection_unless_it_names_the_repository),
         WITH_HARNESS(a_redeploy_keeps_where_it_comes_from),
         WITH_HARNESS(every_kind_of_host_has_its_addresses),
         WITH_HARNESS(templates_are_listed_for_everybody),

@@ -307,8 +307,6 @@ static bool replace(char **text, const char *with)
 static void apply_nullable(struct function *function, const struct function_input *in,
                            const struct call *call)
 {
-    if (call_given(call, "providerRepositoryId"))
-        replace(&function->provider_repository_id, in->providerRepositoryId);
     if (call_given(call, "providerBranches"))
         replace(&function->provider_branches, in->providerBranches.json);
     if (call_given(call, "providerPaths"))
@@ -317,6 +315,27 @@ static void apply_nullable(struct function *function, const struct function_inpu
         replace(&function->build_specification, in->buildSpecification);
     if (call_given(call, "runtimeSpecification"))
         replace(&function->runtime_specification, in->runtimeSpecification);
+}
+
+/*
+ * A connected function stays so unless the repository is named: with another one it is connected
+ * anew, with none it is let go of. True: the folder of the code is another.
+ */
+static bool apply_connection(struct function *function, const struct function_input *in,
+                             const struct call *call)
+{
+    bool is_named = call_given(call, "providerRepositoryId");
+    bool was_connected = !text_is_empty(function->provider_repository_id);
+
+    if (was_connected && !is_named)
+        return false;
+    if (is_named)
+        replace(&function->provider_repository_id, in->providerRepositoryId);
+    replace(&function->installation_id, in->installationId);
+    replace(&function->provider_branch, in->providerBranch);
+    function->provider_silent_mode = in->providerSilentMode ||
+                                     (was_connected && text_is_empty(in->providerRepositoryId));
+    return replace(&function->provider_root_directory, in->providerRootDirectory);
 }
 
 /* An update replaces everything, but an empty runtime or entrypoint keeps the old one. */
@@ -330,17 +349,14 @@ static void apply(struct function *function, const struct function_input *in,
     if (!text_is_empty(in->entrypoint))
         is_other |= replace(&function->entrypoint, in->entrypoint);
     is_other |= replace(&function->commands, in->commands);
-    is_other |= replace(&function->provider_root_directory, in->providerRootDirectory);
+    is_other |= apply_connection(function, in, call);
     replace(&function->execute, in->execute.json);
     replace(&function->events, in->events.json);
     replace(&function->schedule, in->schedule);
     replace(&function->scopes, in->scopes.json);
-    replace(&function->installation_id, in->installationId);
-    replace(&function->provider_branch, in->providerBranch);
     function->timeout = in->timeout;
     function->enabled = in->enabled;
     function->logging = in->logging;
-    function->provider_silent_mode = in->providerSilentMode;
     function->deployment_retention = in->deploymentRetention;
     function->live = !is_other;
     function->updated_at = clock_realtime_us();
