@@ -142,8 +142,8 @@ static void check_spread(struct check *check, const struct gql_object *object,
         return;
     }
     fragment->used = true;
-    if (gql_schema_find(check->schema, gql_type(fragment->on)) != NULL &&
-        strcmp(fragment->on, object->name) != 0)
+    const struct gql_object *on = gql_schema_find(check->schema, gql_type(fragment->on));
+    if (on != NULL && on->kind == GQL_OBJECT && on != object)
         gql_refuse(check->errors, selection->at,
                    "Fragment \"%.*s\" cannot be spread here as objects of type \"%s\" can never be "
                    "of type \"%.*s\".",
