@@ -32,6 +32,10 @@ void job_log_add(struct job *job, const char *text, size_t bytes)
 {
     struct loop *loop = job->builder->options.loop;
 
+    if (bytes > job->log.limit) { /* one read may bring more than the whole log may keep */
+        text += bytes - job->log.limit;
+        bytes = job->log.limit;
+    }
     if (buffer_reserve(&job->log, bytes) < 0)
         buffer_cut_front(&job->log, bytes < job->log.size ? bytes : job->log.size);
     size_t from = job->log.size;
