@@ -329,13 +329,13 @@ struct call_inside *exchange_new_inner(const struct call *outer, const struct en
                                        json_t *input)
 {
     struct http_header *headers = xcalloc(outer->header_count + 1, sizeof(*headers));
-    struct incoming incoming = { .method = endpoint->method,
-                                 .path = endpoint->path,
-                                 .query = "",
-                                 .headers = headers,
-                                 .origin = { .host = outer->host,
-                                             .client_ip = outer->client_ip,
-                                             .https = outer->https } };
+    struct incoming incoming = {
+        .method = endpoint->method,
+        .path = endpoint->path,
+        .query = "",
+        .headers = headers,
+        .origin = { .host = outer->host, .client_ip = outer->client_ip, .https = outer->https }
+    };
 
     /* What is said about the outer body is not said about this one. */
     for (size_t i = 0; i < outer->header_count; i++)

@@ -31,7 +31,9 @@ void versions_upgrade(uint64_t format, const char *operation, json_t *input);
 /* The newest name of an attribute that older clients use in queries of this operation. */
 const char *versions_attribute(uint64_t format, const char *operation, const char *attribute);
 
-/* One format of each time in which documents looked alike: FORMAT_NEWEST, then older ones, then 0. */
+/*
+ * One format of each time in which documents looked alike: FORMAT_NEWEST, then older ones, then 0.
+ */
 uint64_t versions_level(size_t level);
 /* Names of parameters that only older formats send. *position starts at 0; NULL at the end. */
 const char *versions_old_input(const char *operation, size_t *position);

@@ -155,68 +155,67 @@ static const char *message_of(const struct reply *reply)
     return json_string_value(json_object_get(error, "message"));
 }
 
+static const struct {
+    const char *query, *message;
+} refused[] = {
+    { "{ nothing }", "Cannot query field \"nothing\" on type \"Query\"." },
+    { "{ functionsList }", "Field \"functionsList\" of type \"FunctionList\" must have a "
+                           "selection of subfields. Did you mean \"functionsList { ... }\"?" },
+    { "{ functionsList { total { a } } }",
+      "Field \"total\" must not have a selection since type \"Int\" has no subfields." },
+    { "{ functionsGet { _id } }", "Field \"Query.functionsGet\" argument \"functionId\" of "
+                                  "type \"String!\" is required but not provided." },
+    { "{ functionsGet(functionId: 1) { _id } }", "String cannot represent a non string value: 1" },
+    { "{ functionsGet(functionId: null) { _id } }",
+      "Expected value of type \"String!\", found null." },
+    { "{ functionsGet(functionId: \"a\", functionId: \"b\") { _id } }",
+      "There can be only one argument named \"functionId\"." },
+    { "{ functionsGet(id: \"a\", functionId: \"b\") { _id } }",
+      "Unknown argument \"id\" on field \"Query.functionsGet\"." },
+    { "{ ...F }", "Unknown fragment \"F\"." },
+    { "{ __typename } fragment F on Query { __typename }", "Fragment \"F\" is never used." },
+    { "{ ...F } fragment F on Query { ...F __typename }",
+      "Cannot spread fragment \"F\" within itself." },
+    { "{ ...F } fragment F on Function { _id }",
+      "Fragment \"F\" cannot be spread here as objects of type \"Query\" can never be of type "
+      "\"Function\"." },
+    { "{ ...F } fragment F on String { _id }",
+      "Fragment \"F\" cannot condition on non composite type \"String\"." },
+    { "{ __typename @skip }", "Directive \"@skip\" argument \"if\" of type \"Boolean!\" is "
+                              "required but not provided." },
+    { "{ __typename @other }", "Unknown directive \"@other\"." },
+    { "query Q { functionsGet(functionId: $a) { _id } }",
+      "Variable \"$a\" is not defined by operation \"Q\"." },
+    { "query($a: String) { __typename }", "Variable \"$a\" is never used." },
+    { "query($a: String) { functionsGet(functionId: $a) { _id } }",
+      "Variable \"$a\" of type \"String\" used in position expecting type \"String!\"." },
+    { "query($a: Function) { functionsList(search: $a) { total } }",
+      "Variable \"$a\" cannot be non-input type \"Function\"." },
+    { "query($a: String!) { functionsGet(functionId: $a) { _id } }",
+      "Variable \"$a\" of required type \"String!\" was not provided." },
+    { "query A { __typename } query A { __typename }",
+      "There can be only one operation named \"A\"." },
+    { "{ __typename } query A { __typename }",
+      "This anonymous operation must be the only defined operation." },
+    { "query A { __typename } query B { __typename }",
+      "Must provide operation name if query contains multiple operations." },
+    { "subscription { a }", "Schema is not configured to execute subscription operation." },
+    { "{ a: healthGet { name } a: healthGetVersion { version } }",
+      "Fields \"a\" conflict because \"healthGet\" and \"healthGetVersion\" are different "
+      "fields. Use different aliases on the fields to fetch both if this was intentional." },
+    { "{ a: functionsGet(functionId: \"a\") { _id } a: functionsGet(functionId: \"b\") { _id } "
+      "}",
+      "Fields \"a\" conflict because they have differing arguments. Use different aliases on "
+      "the fields to fetch both if this was intentional." },
+};
+
 static void refused_documents_have_no_data_and_say_why(void **state)
 {
-    static const struct {
-        const char *query, *message;
-    } rows[] = {
-        { "{ nothing }", "Cannot query field \"nothing\" on type \"Query\"." },
-        { "{ functionsList }", "Field \"functionsList\" of type \"FunctionList\" must have a "
-                               "selection of subfields. Did you mean \"functionsList { ... }\"?" },
-        { "{ functionsList { total { a } } }",
-          "Field \"total\" must not have a selection since type \"Int\" has no subfields." },
-        { "{ functionsGet { _id } }", "Field \"Query.functionsGet\" argument \"functionId\" of "
-                                      "type \"String!\" is required but not provided." },
-        { "{ functionsGet(functionId: 1) { _id } }",
-          "String cannot represent a non string value: 1" },
-        { "{ functionsGet(functionId: null) { _id } }",
-          "Expected value of type \"String!\", found null." },
-        { "{ functionsGet(functionId: \"a\", functionId: \"b\") { _id } }",
-          "There can be only one argument named \"functionId\"." },
-        { "{ functionsGet(id: \"a\", functionId: \"b\") { _id } }",
-          "Unknown argument \"id\" on field \"Query.functionsGet\"." },
-        { "{ ...F }", "Unknown fragment \"F\"." },
-        { "{ __typename } fragment F on Query { __typename }", "Fragment \"F\" is never used." },
-        { "{ ...F } fragment F on Query { ...F __typename }",
-          "Cannot spread fragment \"F\" within itself." },
-        { "{ ...F } fragment F on Function { _id }",
-          "Fragment \"F\" cannot be spread here as objects of type \"Query\" can never be of type "
-          "\"Function\"." },
-        { "{ ...F } fragment F on String { _id }",
-          "Fragment \"F\" cannot condition on non composite type \"String\"." },
-        { "{ __typename @skip }", "Directive \"@skip\" argument \"if\" of type \"Boolean!\" is "
-                                  "required but not provided." },
-        { "{ __typename @other }", "Unknown directive \"@other\"." },
-        { "query Q { functionsGet(functionId: $a) { _id } }",
-          "Variable \"$a\" is not defined by operation \"Q\"." },
-        { "query($a: String) { __typename }", "Variable \"$a\" is never used." },
-        { "query($a: String) { functionsGet(functionId: $a) { _id } }",
-          "Variable \"$a\" of type \"String\" used in position expecting type \"String!\"." },
-        { "query($a: Function) { functionsList(search: $a) { total } }",
-          "Variable \"$a\" cannot be non-input type \"Function\"." },
-        { "query($a: String!) { functionsGet(functionId: $a) { _id } }",
-          "Variable \"$a\" of required type \"String!\" was not provided." },
-        { "query A { __typename } query A { __typename }",
-          "There can be only one operation named \"A\"." },
-        { "{ __typename } query A { __typename }",
-          "This anonymous operation must be the only defined operation." },
-        { "query A { __typename } query B { __typename }",
-          "Must provide operation name if query contains multiple operations." },
-        { "subscription { a }", "Schema is not configured to execute subscription operation." },
-        { "{ a: healthGet { name } a: healthGetVersion { version } }",
-          "Fields \"a\" conflict because \"healthGet\" and \"healthGetVersion\" are different "
-          "fields. Use different aliases on the fields to fetch both if this was intentional." },
-        { "{ a: functionsGet(functionId: \"a\") { _id } a: functionsGet(functionId: \"b\") { _id } "
-          "}",
-          "Fields \"a\" conflict because they have differing arguments. Use different aliases on "
-          "the fields to fetch both if this was intentional." },
-    };
-
-    for (size_t i = 0; i < COUNT(rows); i++) {
-        const struct reply *reply = ask(*state, rows[i].query, NULL);
+    for (size_t i = 0; i < COUNT(refused); i++) {
+        const struct reply *reply = ask(*state, refused[i].query, NULL);
         assert_status(reply, 200);
         assert_non_null(message_of(reply));
-        assert_string_equal(message_of(reply), rows[i].message);
+        assert_string_equal(message_of(reply), refused[i].message);
         assert_null(json_object_get(reply->json, "data"));
     }
 }

@@ -279,7 +279,7 @@ static struct gql_step *plan_steps(struct planning *planning, const struct gql_o
         collect(&collecting, sources->selections);
     for (struct gql_step *step = steps; step != NULL; step = step->next) {
         const struct source *inner = ((struct collected *)step)->sources;
-        if (inner != NULL)
+        if (inner != NULL && step->field != NULL)
             step->steps = plan_steps(
                 planning, gql_schema_find(planning->schema, gql_named(gql_type(step->field->type))),
                 inner);
