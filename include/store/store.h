@@ -286,6 +286,9 @@ int store_rule_get(struct db *db, const char *project_id, const char *id, struct
                    struct error *err);
 int store_rule_update(struct db *db, const struct rule *rule, struct error *err);
 int store_rule_delete(struct db *db, const char *project_id, const char *id, struct error *err);
+/* Does a rule show just this deployment, whichever is active? */
+int store_rule_shows(struct db *db, const char *project_id, const char *deployment_id,
+                     bool *ret_shown, struct error *err);
 int store_rule_each(struct db *db, list_row *row, void *context, struct error *err);
 
 /*

@@ -11,6 +11,7 @@
 #include "log.h"
 #include "mem.h"
 #include "package.h"
+#include "retention.h"
 #include "text.h"
 
 static const int64_t period_us = 900000000;
@@ -18,8 +19,8 @@ static const int64_t period_us = 900000000;
 struct sweep {
     struct api *api;
     struct loop_timer timer;
-    int64_t oldest_us;        /* of the run that is under way */
-    struct deployment *stale; /* ids only */
+    int64_t now_us, oldest_us; /* of the run that is under way */
+    struct deployment *stale;  /* ids only */
     size_t count;
 };
 
@@ -82,6 +83,7 @@ static void sweep_run(void *context, void *lane_state)
         deployment_release(stale);
     }
     sweep->count = 0;
+    retention_run(api, lane_state, sweep->now_us);
 }
 
 static void sweep_due(void *context)
@@ -89,7 +91,8 @@ static void sweep_due(void *context)
     struct sweep *sweep = context;
     struct loop *loop = sweep->api->loop;
 
-    sweep->oldest_us = loop_realtime_us(loop) - sweep->api->settings->upload_hours * 3600000000;
+    sweep->now_us = loop_realtime_us(loop);
+    sweep->oldest_us = sweep->now_us - sweep->api->settings->upload_hours * 3600000000;
     if (lanes_add(sweep->api->lanes, sweep_run, sweep) < 0)
         log_warning("unfinished uploads were not looked through: the lanes are full");
     loop_timer_arm(loop, &sweep->timer, loop_now_us(loop) + period_us, sweep_due, sweep);

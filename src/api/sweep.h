@@ -8,7 +8,10 @@
 /* Before serving: files of requests that an earlier daemon did not end. */
 void sweep_leftovers(const char *data_directory);
 
-/* Loop: uploads without a piece for upload_hours, now and every quarter of an hour from now on. */
+/*
+ * Loop: uploads without a piece for upload_hours, and what retention.h says, now and every quarter
+ * of an hour from now on.
+ */
 struct sweep;
 struct sweep *sweep_new(struct api *api);
 void sweep_free(struct sweep *sweep); /* after the lanes have ended */

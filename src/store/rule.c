@@ -38,3 +38,18 @@ int store_rule_each(struct db *db, list_row *row, void *context, struct error *e
 
     return statement ? entity_read_each(db, statement, ENTITY_RULE, row, context, err) : -1;
 }
+
+int store_rule_shows(struct db *db, const char *project_id, const char *deployment_id,
+                     bool *ret_shown, struct error *err)
+{
+    auto_reset sqlite3_stmt *statement = statement_get(db, STATEMENT_RULE_SHOWS, err);
+
+    if (!statement)
+        return -1;
+    bind_text(statement, 1, project_id);
+    bind_text(statement, 2, deployment_id);
+    if (statement_step(db, statement, err) < 0)
+        return -1;
+    *ret_shown = sqlite3_column_int(statement, 0) != 0;
+    return 0;
+}
