@@ -238,7 +238,7 @@ static void take_project(void *context, const void *entity)
     add_owner(context, (struct function){ .project_id = xstrdup(project->id), .id = xstrdup("") });
 }
 
-void retention_run(struct api *api, struct db *db, int64_t now_us)
+void retention_run(struct api *api, struct db *db, int64_t now_us, bool with_usage)
 {
     const struct retention retention = { api, db, now_us,
                                          clock_monotonic_us() + RUN_SECONDS * second_us };
@@ -251,7 +251,7 @@ void retention_run(struct api *api, struct db *db, int64_t now_us)
         log_warning("what is old stays for now: %s", err.message);
     for (size_t i = 0; i < owners.count; i++) {
         struct function *owner = &owners.functions[i];
-        if (!is_time_up(&retention))
+        if (with_usage && !is_time_up(&retention))
             fold_usage(&retention, owner->project_id, owner->id);
         if (owner->deployment_retention > 0 && !is_time_up(&retention))
             remove_deployments(&retention, owner);

@@ -14,12 +14,13 @@
 #include "retention.h"
 #include "text.h"
 
-static const int64_t period_us = 900000000;
+static const int64_t period_us = 900000000, day_us = 86400000000;
 
 struct sweep {
     struct api *api;
     struct loop_timer timer;
     int64_t now_us, oldest_us; /* of the run that is under way */
+    int64_t usage_day;         /* of the last one that looked for old usage */
     struct deployment *stale;  /* ids only */
     size_t count;
 };
@@ -83,7 +84,9 @@ static void sweep_run(void *context, void *lane_state)
         deployment_release(stale);
     }
     sweep->count = 0;
-    retention_run(api, lane_state, sweep->now_us);
+    int64_t day = sweep->now_us / day_us;
+    retention_run(api, lane_state, sweep->now_us, day != sweep->usage_day);
+    sweep->usage_day = day;
 }
 
 static void sweep_due(void *context)

@@ -87,7 +87,7 @@ static void finished_executions_go_after_their_days(void **state)
     given_execution(harness, 15, "waiting");
     given_execution(harness, 13, "failed");
 
-    retention_run(&harness->api, harness->db, clock_realtime_us());
+    retention_run(&harness->api, harness->db, clock_realtime_us(), true);
 
     assert_int_equal(total_of(harness, "/v1/functions/f/executions"), 2);
 }
@@ -99,7 +99,7 @@ static void no_days_means_for_ever(void **state)
     given_execution(harness, 4000, "completed");
     harness->settings.execution_retention_days = 0;
 
-    retention_run(&harness->api, harness->db, clock_realtime_us());
+    retention_run(&harness->api, harness->db, clock_realtime_us(), true);
 
     assert_int_equal(total_of(harness, "/v1/functions/f/executions"), 1);
 }
@@ -120,7 +120,7 @@ static void old_deployments_go_unless_they_are_in_use(void **state)
                  "{\"domain\":\"x.functions.localhost\",\"functionId\":\"f\","
                  "\"deploymentId\":\"shown\"}");
 
-    retention_run(&harness->api, harness->db, clock_realtime_us());
+    retention_run(&harness->api, harness->db, clock_realtime_us(), true);
 
     assert_false(has_deployment(harness, "old"));
     assert_false(has_deployment(harness, "failed"));
@@ -147,7 +147,7 @@ static void old_usage_stays_in_the_sum(void **state)
     given_function(harness);
     assert_int_equal(store_write_wait(harness->api.store, add_usage, &hour, &err), 0);
 
-    retention_run(&harness->api, harness->db, clock_realtime_us());
+    retention_run(&harness->api, harness->db, clock_realtime_us(), true);
 
     const struct reply *usage = harness_call(harness, "GET", "/v1/functions/f/usage", NULL, "");
     assert_int_equal(json_integer_value(json_object_get(usage->json, "executionsTotal")), 5);
