@@ -100,13 +100,14 @@ static void allow_resolvers(struct buffer *script)
 static void write_script(const struct sandbox_host *host, struct buffer *script)
 {
     const struct sandbox_private *inner = host->inner;
-    /* the first line makes sure that there is something to delete: together they replace an older
-     * table at once */
-    buffer_addf(script, "table inet functiond_%08x\ndelete table inet functiond_%08x\n",
-                inner->mark, inner->mark);
-    buffer_addf(script, "table inet functiond_%08x {\n", inner->mark);
-    /* a reset, since an answer by ICMP can meet the socket locked and then is forgotten for a
-     * second */
+    /*
+     * Named by the ids, which are ours alone: a table that somebody left who had them before and
+     * was killed is replaced at once. The first line makes sure that there is something to delete.
+     */
+    buffer_addf(script, "table inet functiond_%u\ndelete table inet functiond_%u\n",
+                host->uid_first, host->uid_first);
+    buffer_addf(script, "table inet functiond_%u {\n", host->uid_first);
+    /* a reset: an answer by ICMP can meet the socket locked and then is forgotten for a second */
     buffer_add_text(script, "chain shut {\nmeta l4proto tcp reject with tcp reset\n"
                             "reject with icmpx type admin-prohibited\n}\nchain children {\n");
     if (inner->api_port != 0) {
@@ -189,7 +190,7 @@ void egress_close(struct sandbox_host *host)
     }
     auto_buffer struct buffer script = { 0 };
     buffer_init(&script, SCRIPT_BYTES);
-    buffer_addf(&script, "delete table inet functiond_%08x\n", host->inner->mark);
+    buffer_addf(&script, "delete table inet functiond_%u\n", host->uid_first);
     run_program(program, &script);
     host->inner->egress_table = false;
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "fd.h"
@@ -66,14 +67,19 @@ static void test_probe__keeps_its_ids_over_a_restart(void **state)
     }
     make_data(data, sizeof(data));
     struct sandbox_options options = options_of(data);
-    assert_int_equal(sandbox_probe(&options, &first, &err), 0);
-    uint32_t before = first.uid_first;
-    sandbox_release(&first);
+    bool kept = false;
+    /* In between, another daemon on this host may take the block that was left: then once more. */
+    for (int turn = 0; turn < 10 && !kept; turn++) {
+        assert_int_equal(sandbox_probe(&options, &first, &err), 0);
+        uint32_t before = first.uid_first;
+        sandbox_release(&first);
 
-    assert_int_equal(sandbox_probe(&options, &second, &err), 0);
+        assert_int_equal(sandbox_probe(&options, &second, &err), 0);
 
-    assert_int_equal(second.uid_first, before);
-    sandbox_release(&second);
+        kept = second.uid_first == before;
+        sandbox_release(&second);
+    }
+    assert_true(kept);
     fd_remove_tree(AT_FDCWD, data, &err);
 }
 
@@ -260,6 +266,25 @@ static bool has_layer(const struct sandbox_host *host, const char *name)
     return false;
 }
 
+/* As a daemon does that is killed: the next one takes its ids, and must not be shut in by it. */
+static void leave_a_table_behind(void)
+{
+    char data[160];
+    struct error err;
+    make_data(data, sizeof(data));
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct sandbox_host host;
+        struct sandbox_options options = options_of(data);
+        options.api_port = 1;
+        _exit(sandbox_probe(&options, &host, &err) == 0 ? 0 : 1);
+    }
+    int status = 1;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    fd_remove_tree(AT_FDCWD, data, &err);
+}
+
 static void test_egress__only_the_api_is_reached_on_loopback(void **state)
 {
     (void)state;
@@ -270,6 +295,7 @@ static void test_egress__only_the_api_is_reached_on_loopback(void **state)
     if (!has_layer(&box.host, "egress filter")) {
         box_skip("the egress filter is not available");
     }
+    leave_a_table_behind();
     make_data(data, sizeof(data));
     auto_fd int api = listen_on_loopback(&doors.api);
     auto_fd int other = listen_on_loopback(&doors.other);
