@@ -24,8 +24,8 @@ struct queries_options {
     enum list_entity entity;
     bool old_syntax; /* format below 1.5.0 */
     bool selectable;
-    const char *(*rename)(void *context,
-                          const char *attribute); /* attribute of an older format, or itself */
+    /* attribute of an older format, or itself */
+    const char *(*rename)(void *context, const char *attribute);
     void *context;
 };
 

@@ -226,8 +226,8 @@ int pool_of(struct run *run, struct live_function *function, struct pool **ret_p
             struct error *err);
 int pool_put(struct pool *pool, struct run_call *call); /* assigns or queues; -1: overloaded */
 void pool_withdraw(struct pool *pool, struct run_call *call);
-void pool_worker_ready(struct pool *pool,
-                       struct worker *worker); /* has room again, or for the first time */
+/* has room again, or for the first time */
+void pool_worker_ready(struct pool *pool, struct worker *worker);
 void pool_worker_gone(struct pool *pool, struct worker *worker, const char *sentence);
 void pool_drain(struct pool *pool);
 void pool_free(struct pool *pool);
@@ -250,8 +250,8 @@ enum { SPARE_MEMORY_MB = 32 }; /* what one counts for: it runs nothing but our b
 
 void spares_open(struct run *run);
 void spares_close(struct run *run);
-struct worker *spare_take(struct run *run, struct pool *pool,
-                          const struct buffer *launch); /* NULL: none fits */
+/* NULL: none fits */
+struct worker *spare_take(struct run *run, struct pool *pool, const struct buffer *launch);
 void spare_gone(struct worker *worker, const char *sentence);
 bool spare_evict(struct run *run);
 
@@ -297,7 +297,7 @@ struct run {
 };
 
 bool run_has_room(const struct run *run, uint32_t memory_mb, size_t workers);
-void run_count_worker(struct worker *worker,
-                      uint32_t memory_mb); /* what it counts for from now on */
+/* memory_mb: what it counts for from now on */
+void run_count_worker(struct worker *worker, uint32_t memory_mb);
 
 #endif

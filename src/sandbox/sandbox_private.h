@@ -218,8 +218,8 @@ void cgroup_set(struct sandbox_host *host, const char *name, const struct sandbo
                 bool with_cpu);
 bool cgroup_memory(struct sandbox_host *host, const char *name, uint64_t *ret_bytes);
 uint64_t cgroup_oom_kills(struct sandbox_host *host, const char *name);
-bool cgroup_kill(struct sandbox_host *host,
-                 const char *name); /* true: the kernel killed all at once */
+/* true: the kernel killed all at once */
+bool cgroup_kill(struct sandbox_host *host, const char *name);
 bool cgroup_is_empty(struct sandbox_host *host, const char *name);
 void cgroup_remove(struct sandbox_host *host, const char *name);
 int cgroup_sweep(struct sandbox_host *host);
@@ -229,10 +229,10 @@ uint64_t cgroup_own_memory(void); /* the limit of the daemon's own cgroup; UINT6
 /* identity.c */
 int identity_choose(struct sandbox_host *host, const char *uid_range, struct error *err);
 void identity_release(struct sandbox_host *host);
-int identity_signal_all(uint32_t uid,
-                        int signal); /* kill(-1, signal) by a helper that became uid */
-int identity_run_as(uint32_t uid, int (*routine)(void *context),
-                    void *context); /* in a child; its 0 or -1 */
+/* kill(-1, signal) by a helper that became uid */
+int identity_signal_all(uint32_t uid, int signal);
+/* in a child; its 0 or -1 */
+int identity_run_as(uint32_t uid, int (*routine)(void *context), void *context);
 
 /* processes.c */
 const struct process_table *processes_read(struct sandbox_private *inner, int64_t max_age_us);

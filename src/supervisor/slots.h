@@ -23,8 +23,8 @@ void slots_release(struct slots *slots);
 /* Errors: ERROR_INTERNAL when all are taken. */
 int slots_take(struct slots *slots, uint32_t *ret_uid, struct error *err);
 void slots_give_back(struct slots *slots, uint32_t uid);
-void slots_quarantine(struct slots *slots,
-                      uint32_t uid); /* something of it cannot be ended: never again */
+/* Something of it cannot be ended: never again. */
+void slots_quarantine(struct slots *slots, uint32_t uid);
 bool slots_contain(const struct slots *slots, uint32_t uid);
 
 #endif
