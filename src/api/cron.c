@@ -75,7 +75,7 @@ static bool read_entry(const struct field_rule *rule, const char *text, uint64_t
             return false;
         step = number > rule->most ? rule->most + 1 : (int)number;
     }
-    for (int value = first; value <= last; value += step)
+    for (int value = first; value <= last && value < 64; value += step)
         *bits |= 1ULL << value;
     return *text == '\0';
 }

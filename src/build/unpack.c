@@ -58,10 +58,8 @@ static void escape(const char *name, char *ret_text, size_t room)
     ret_text[used] = '\0';
 }
 
-static int refuse(struct unpack *u, const char *entry, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static int refuse(struct unpack *u, const char *entry, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static void set_sentence(struct unpack *u, const char *entry,
+                                                               const char *format, ...)
 {
     char name[200] = "", reason[300];
     va_list list;
@@ -73,8 +71,10 @@ static int refuse(struct unpack *u, const char *entry, const char *format, ...)
         escape(entry, name, sizeof name);
     snprintf(u->sentence, sizeof u->sentence, "%s%s%s%s", entry ? "\"" : "", name,
              entry ? "\": " : "", reason);
-    return -1;
 }
+
+#define refuse(...) (set_sentence(__VA_ARGS__), -1)
+#define NAMELESS    "The package has an entry without a name."
 
 /* Walks the components of a path; -1 when one is "..", too long, or there are too many. */
 static int check_components(struct unpack *u, const char *entry)
@@ -96,8 +96,8 @@ static int check_components(struct unpack *u, const char *entry)
 
 static int check_path(struct unpack *u, const char *entry)
 {
-    if (!entry || !*entry)
-        return refuse(u, NULL, "The package has an entry without a name.");
+    if (!*entry)
+        return refuse(u, NULL, NAMELESS);
     if (entry[0] == '/')
         return refuse(u, entry, "is an absolute path.");
     if (strlen(entry) > PATH_MOST)
@@ -268,7 +268,9 @@ static int extract(struct unpack *u, struct archive_entry *e)
     if (++u->entries > u->most_entries)
         return refuse(u, NULL, "The package has more than %lld entries (setting package_entries).",
                       (long long)u->most_entries);
-    if (path && (!*path || strcmp(path, ".") == 0))
+    if (path == NULL)
+        return refuse(u, NULL, NAMELESS);
+    if (!*path || strcmp(path, ".") == 0)
         return archive_entry_filetype(e) == AE_IFDIR ? 0 : refuse(u, ".", "is not a folder.");
     if (check_path(u, path) < 0)
         return -1;

@@ -57,7 +57,7 @@ int text_from_hex(const char *hex, void *ret_bytes, size_t count)
             return -1;
     unsigned char *out = ret_bytes;
     for (size_t i = 0; i < count; i++)
-        out[i] = (unsigned char)(hex_digit(hex[2 * i]) << 4 | hex_digit(hex[2 * i + 1]));
+        out[i] = (unsigned char)(hex_digit(hex[2 * i]) * 16 + hex_digit(hex[2 * i + 1]));
     return 0;
 }
 
