@@ -8,7 +8,7 @@ FROM ${BASE} AS build
 RUN apt-get update && apt-get install -y --no-install-recommends \
         cmake gcc libc6-dev linux-libc-dev ninja-build pkg-config \
         libacl1-dev libarchive-dev libcurl4-openssl-dev libjansson-dev libmicrohttpd-dev libseccomp-dev libsodium-dev \
-        libsqlite3-dev \
+        libsqlite3-dev libmaxminddb-dev libicu-dev python3-phonenumbers \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /source
 COPY CMakeLists.txt CMakePresets.json ./
@@ -25,7 +25,7 @@ FROM ${BASE}
 ARG BUILD_TOOLS="git npm"
 RUN apt-get update && apt-get install -y --no-install-recommends \
         bash ca-certificates nodejs python3 python3-venv ${BUILD_TOOLS} \
-        libacl1 libarchive13 libcurl4 libjansson4 libmicrohttpd12 libseccomp2 libsodium23 libsqlite3-0 \
+        libacl1 libarchive13 libcurl4 libjansson4 libmaxminddb0 libmicrohttpd12 libseccomp2 libsodium23 libsqlite3-0 \
     && rm -rf /var/lib/apt/lists/* /var/log/apt /var/log/dpkg.log \
     && useradd --system --uid 10001 --user-group --home-dir /data --no-create-home --shell /usr/sbin/nologin functiond \
     && install -d -o functiond -g functiond -m 0700 /data

@@ -10,7 +10,7 @@ add_library(cmocka INTERFACE)
 target_include_directories(cmocka SYSTEM INTERFACE "${CMAKE_SOURCE_DIR}/tests/cmocka")
 target_link_libraries(cmocka INTERFACE PkgConfig::CMOCKA)
 
-set(all_rooms util runtimes store sandbox supervisor http run build api)
+set(all_rooms util runtimes locale store sandbox supervisor http run build api)
 
 function(test_links ret_rooms source)
     set(rooms "")

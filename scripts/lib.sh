@@ -21,6 +21,9 @@ pc:libcurl                        libcurl4-openssl-dev
 pc:libseccomp                     libseccomp-dev
 pc:libsodium                      libsodium-dev
 pc:libacl                         libacl1-dev
+pc:libmaxminddb                   libmaxminddb-dev
+pc:icu-i18n                       libicu-dev
+file:lib/python3/dist-packages/phonenumbers/data/__init__.py python3-phonenumbers
 '
 run_needs='
 curl                              curl

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "buffer.h"
+#include "geo.h"
 #include "loop.h"
 #include "registry.h"
 #include "runtimes.h"
@@ -26,6 +27,7 @@ struct run_options {
     struct registry *registry;
     const struct runtimes *runtimes;
     const struct token_signer *signer;
+    const struct geo *geo;    /* where callers are; or NULL */
     int supervisor_fd;        /* SOCK_SEQPACKET to the supervisor; taken over */
     const char *api_endpoint; /* http://host:port/v1, for functions; kept, not copied */
     void *context;

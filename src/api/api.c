@@ -171,6 +171,11 @@ static int find_runtimes(struct server *server, struct error *err)
     return runtimes_install_bootstraps(directory, err);
 }
 
+static int open_geo(struct server *server, struct error *err)
+{
+    return geo_open(server->settings.geo_database, &server->api.geo, err);
+}
+
 static void *lane_open(void *context)
 {
     struct db *db = NULL;
@@ -252,6 +257,7 @@ static int open_run(struct server *server, struct error *err)
         .registry = api->registry,
         .runtimes = api->runtimes,
         .signer = api->signer,
+        .geo = api->geo,
         .supervisor_fd = fd_steal(&server->message_fd),
         .api_endpoint = server->api_endpoint,
         .context = server,
@@ -314,6 +320,7 @@ static const struct start_step {
     { "first start", first_start, EXIT_CONFIGURATION },
     { "state", load_state, EXIT_CONFIGURATION },
     { "runtimes", find_runtimes, EXIT_CONFIGURATION },
+    { "geo", open_geo, EXIT_CONFIGURATION },
     { "lanes", open_lanes, 1 },
     { "http", open_front, EXIT_CONFIGURATION },
     { "workers", open_run, 1 },
@@ -363,6 +370,7 @@ static void end(struct server *server)
     if (api->runtimes != NULL)
         runtimes_free(api->runtimes);
     token_signer_free(api->signer);
+    geo_close(api->geo);
     gql_schema_free(api->graphql);
     models_free(api->models);
     limits_free(api->limits);

@@ -7,6 +7,7 @@
 
 #include "api_version.h"
 #include "build.h"
+#include "geo.h"
 #include "loop.h"
 #include "map.h"
 #include "registry.h"
@@ -27,6 +28,7 @@ struct api {
     struct runtimes *runtimes;   /* immutable: any thread */
     struct token_signer *signer; /* immutable: any thread */
     struct models *models;       /* immutable: any thread */
+    struct geo *geo;             /* immutable: any thread; NULL: nothing is known */
     struct gql_schema *graphql;  /* immutable: any thread */
 
     /* the loop's own */

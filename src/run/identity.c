@@ -73,7 +73,8 @@ void run_add_identity(const struct run *run, const struct live_function *functio
     ADD(header_block, "x-appwrite-user-jwt", token);
     if (identity->client_ip != NULL)
         ADD(header_block, "x-appwrite-client-ip", identity->client_ip);
-    ADD(header_block, "x-appwrite-country-code", "");
-    ADD(header_block, "x-appwrite-continent-code", "");
-    ADD(header_block, "x-appwrite-continent-eu", "false");
+    const struct geo_place place = geo_find(run->options.geo, identity->client_ip);
+    ADD(header_block, "x-appwrite-country-code", place.country);
+    ADD(header_block, "x-appwrite-continent-code", place.continent);
+    ADD(header_block, "x-appwrite-continent-eu", place.is_eu ? "true" : "false");
 }
