@@ -16,9 +16,10 @@
 static const char *const guest_scopes[] = {
     "executions.write", "execution.write", "locale.read", "graphql", "public", "global", NULL
 };
-static const char *const user_scopes[] = { "executions.write", "execution.write", "executions.read",
-                                           "execution.read",   "locale.read",     "graphql",
-                                           "public",           "global",          NULL };
+static const char *const user_scopes[] = {
+    "executions.write", "execution.write", "executions.read", "execution.read", "locale.read",
+    "graphql",          "public",          "global",          "account",        NULL
+};
 /* What every key may, whatever it was made with. */
 static const char *const key_scopes[] = { "global", "health.read", "graphql", NULL };
 static const char *const guest_roles[] = { "any", "guests", NULL };
@@ -201,6 +202,8 @@ static int take_user(struct call *call, struct error *err)
 
 static bool has_scope(const struct call *call, const char *scope)
 {
+    if (call_is_key(call) && (call->endpoint->auth & AUTH_KEY) == 0)
+        return false; /* only of clients: a key with every scope has no account either */
     return is_among(call->caller.scopes, scope) || is_among(call->caller.scopes, "all") ||
            (call_is_key(call) && is_among(key_scopes, scope));
 }

@@ -17,6 +17,8 @@ const struct endpoint *const catalog[] = {
     users_endpoints,
     rules_endpoints,
     usage_endpoints,
+    account_endpoints,
+    console_endpoints,
     deployment_sources_endpoints,
     templates_endpoints,
     graphql_endpoints,

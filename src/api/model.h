@@ -101,6 +101,7 @@ extern const struct model *const all_models[];
 extern const struct model model_function, model_variable, model_deployment, model_execution,
     model_build;
 extern const struct model model_rule, model_metric, model_usage_functions, model_usage_function;
+extern const struct model model_account, model_console_variables;
 extern const struct model model_usage_old; /* below 1.5.0 */
 extern const struct model model_runtime, model_specification, model_jwt, model_health_status;
 extern const struct model model_template_function, model_template_runtime, model_template_variable;

@@ -6,7 +6,8 @@
 
 extern const struct endpoint functions_endpoints[], runtimes_endpoints[], deployments_endpoints[];
 extern const struct endpoint executions_endpoints[], variables_endpoints[], health_endpoints[];
-extern const struct endpoint rules_endpoints[], usage_endpoints[];
+extern const struct endpoint rules_endpoints[], usage_endpoints[], account_endpoints[];
+extern const struct endpoint console_endpoints[];
 extern const struct endpoint graphql_endpoints[];
 extern const struct endpoint health_queues_endpoints[];
 extern const struct endpoint activation_endpoints[], users_endpoints[];

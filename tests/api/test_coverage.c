@@ -123,6 +123,9 @@ static const struct request {
     { "GET", "/v1/graphql?query=%7B__typename%7D", NULL, "", 200 },
     { "GET", "/v1/graphql?query=mutation%7Ba:__typename%7D", NULL, "", 405 },
 
+    { "GET", "/v1/account", NULL, "", 401 },
+    { "POST", "/v1/account/jwts", GUEST, "{}", 401 },
+    { "GET", "/v1/console/variables", NULL, "", 200 },
     { "GET", F "/usage", NULL, "", 200 },
     { "GET", F "/f/usage?range=24h", NULL, "", 200 },
 
@@ -173,6 +176,7 @@ static const struct {
     { ERROR_STORAGE_INVALID_CONTENT_RANGE, "uploads in pieces" },
     { ERROR_STORAGE_INVALID_RANGE, "downloads of a part" },
     { ERROR_RULE_VERIFICATION_FAILED, "api/rules" },
+    { ERROR_USER_JWT_CREATION_DENIED, "api/account" },
     { ERROR_HEALTH_CERTIFICATE_EXPIRED, "http/certificate" },
     { ERROR_DATABASE_QUERY_ORDER_NULL, "store/list" },
     { ERROR_DATABASE_TIMEOUT, "store/list" },

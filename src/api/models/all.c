@@ -35,6 +35,8 @@ const struct model *const all_models[] = {
     &model_usage_functions,
     &model_usage_function,
     &model_usage_old,
+    &model_account,
+    &model_console_variables,
     &model_template_function,
     &model_template_runtime,
     &model_template_variable,
