@@ -129,6 +129,13 @@ static int load_file(struct settings *settings, const char *path, struct error *
     return 0;
 }
 
+/* What a cluster puts into every container beside a service of our name: addresses, no settings. */
+static bool is_of_a_cluster(const char *start)
+{
+    return text_starts(start, "SERVICE_") || text_starts(start, "PORT=") ||
+           text_starts(start, "PORT_");
+}
+
 static int load_environment(struct settings *settings, char *const *environment, struct error *err)
 {
     for (; environment != NULL && *environment != NULL; environment++) {
@@ -137,6 +144,8 @@ static int load_environment(struct settings *settings, char *const *environment,
             continue;
         const char *start = *environment + strlen(environment_prefix);
         char name[NAME_BYTES];
+        if (is_of_a_cluster(start))
+            continue;
         if (!normalise(start, (size_t)(equals - start), name))
             return fail(err, ERROR_GENERAL_ARGUMENT_INVALID, "unknown setting %.60s", *environment);
         if (text_equals(name, "config"))
