@@ -58,7 +58,7 @@ static int file_begin(struct call *call, const struct multipart_part *part, stru
         count++;
     if (count == FILES_MOST)
         return fail(err, ERROR_GENERAL_ARGUMENT_INVALID, "More than %d files.", FILES_MOST);
-    struct gql_upload *upload = add_upload(run, part->name);
+    struct gql_upload *upload = run->receiving = add_upload(run, part->name);
     call->files_state = NULL;
     int status = upload_files.begin(call, &code, err);
     upload->state = call->files_state;
@@ -70,7 +70,7 @@ static int file_data(struct call *call, const char *data, size_t bytes, struct e
 {
     struct gql_run *run = gql_run_of(call);
 
-    call->files_state = last_upload(run)->state;
+    call->files_state = run->receiving->state;
     int status = upload_files.data(call, data, bytes, err);
     call->files_state = run;
     return status;
@@ -80,7 +80,7 @@ static int file_end(struct call *call, struct error *err)
 {
     struct gql_run *run = gql_run_of(call);
 
-    call->files_state = last_upload(run)->state;
+    call->files_state = run->receiving->state;
     int status = upload_files.end(call, err);
     call->files_state = run;
     return status;
@@ -170,8 +170,13 @@ static int read_multipart(struct call *call, json_t **ret_document, struct error
                                            "The part \"operations\" is no JSON.")
                                     : 0;
     json_object_foreach(map, name, paths)
-        json_array_foreach(paths, i, path) if (status == 0 && json_is_string(path))
-            status = map_file(operations, json_string_value(path), name, err);
+    {
+        json_array_foreach(paths, i, path)
+        {
+            if (status == 0 && json_is_string(path))
+                status = map_file(operations, json_string_value(path), name, err);
+        }
+    }
     json_decref(map);
     if (status < 0)
         json_decref(operations);
