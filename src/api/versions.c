@@ -103,6 +103,49 @@ static void tag_by_version(json_t *input)
     json_object_del(input, "version");
 }
 
+static void add_query(json_t *queries, const char *method, const char *text, bool is_number)
+{
+    int64_t number;
+    json_t *value = NULL;
+    json_auto_t *query = json_pack("{s:s}", "method", method);
+
+    if (text != NULL) {
+        bool is_integer = is_number && text_to_int(text, &number) == 0;
+        value = is_integer ? json_integer(number) : json_string(text);
+        json_object_set_new(query, "values", json_pack("[o]", value));
+    }
+    auto_free char *line = json_dumps(query, JSON_COMPACT);
+    if (line != NULL)
+        json_array_append_new(queries, json_string(line));
+}
+
+/* Before 1.0 there were no queries: a list's page was told by parameters of its own. */
+static void page_by_parameters(json_t *input)
+{
+    static const char *const names[] = { "limit", "offset", "orderType", "cursor",
+                                         "cursorDirection" };
+    const char *given[COUNT(names)];
+
+    if (json_object_get(input, "queries") != NULL)
+        return;
+    json_t *queries = json_array();
+    for (size_t i = 0; i < COUNT(names); i++) {
+        const char *text = json_string_value(json_object_get(input, names[i]));
+        given[i] = text_is_empty(text) ? NULL : text;
+    }
+    if (given[0] != NULL)
+        add_query(queries, "limit", given[0], true);
+    if (given[1] != NULL)
+        add_query(queries, "offset", given[1], true);
+    if (given[2] != NULL)
+        add_query(queries, text_equals_nocase(given[2], "DESC") ? "orderDesc" : "orderAsc", NULL,
+                  false);
+    if (given[3] != NULL)
+        add_query(queries, text_equals(given[4], "before") ? "cursorBefore" : "cursorAfter",
+                  given[3], false);
+    json_object_set_new(input, "queries", queries);
+}
+
 static const struct upgrade upgrades[] = {
     { "1.9.4", "functions.createVariable", DEFAULT, "variableId", "unique()" },
     { "1.9.0", "project.createVariable", DEFAULT, "variableId", "unique()" },
@@ -122,6 +165,9 @@ static const struct upgrade upgrades[] = {
     { "1.4.0", "functions.create", OWN, .change = commands_by_runtime },
     { "1.4.0", "functions.update", OWN, .change = commands_by_runtime },
     { "1.4.0", "functions.createExecution", MOVE, "data", "body" },
+    { "1.0.0", "functions.list", OWN, .change = page_by_parameters },
+    { "1.0.0", "functions.listDeployments", OWN, .change = page_by_parameters },
+    { "1.0.0", "functions.listExecutions", OWN, .change = page_by_parameters },
 };
 
 static void upgrade(const struct upgrade *row, json_t *input)
