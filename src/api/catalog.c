@@ -14,6 +14,7 @@ const struct endpoint *const catalog[] = {
     variables_endpoints,
     health_endpoints,
     health_queues_endpoints,
+    locale_endpoints,
     users_endpoints,
     rules_endpoints,
     usage_endpoints,

@@ -9,7 +9,7 @@ extern const struct endpoint executions_endpoints[], variables_endpoints[], heal
 extern const struct endpoint rules_endpoints[], usage_endpoints[], account_endpoints[];
 extern const struct endpoint console_endpoints[];
 extern const struct endpoint graphql_endpoints[];
-extern const struct endpoint health_queues_endpoints[];
+extern const struct endpoint health_queues_endpoints[], locale_endpoints[];
 extern const struct endpoint activation_endpoints[], users_endpoints[];
 extern const struct endpoint deployment_sources_endpoints[], templates_endpoints[];
 

@@ -1,6 +1,7 @@
 /*
- * Addresses and where they are, with a database made here: one record at both ends of a one-bit
- * tree.
+ * Addresses and where they are, by fixtures/austria.mmdb. That is the smallest database there can
+ * be: IPv4, one node, whose left record is {country: {iso_code: AT}} and whose right record is
+ * none, so that addresses below 128.0.0.0 are in Austria and the others nowhere.
  */
 #include "geo.h"
 
@@ -8,71 +9,16 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
-/*
- * IPv4, 24 bit records, one node: addresses below 128.0.0.0 have the record at offset 0 of the
- * data, the others none. The formats: https://maxmind.github.io/MaxMind-DB/
- */
-static const unsigned char database[] =
-    "\x00\x00\x11\x00\x00\x01"         /* left: data 0; right: nothing */
-    "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0" /* between tree and data */
-    "\xe1\x47"
-    "country"
-    "\xe1\x48"
-    "iso_code"
-    "\x42"
-    "AT" /* {country: {iso_code: AT}} */
-    "\xab\xcd\xef"
-    "MaxMind.com"
-    "\xe9"
-    "\x5b"
-    "binary_format_major_version"
-    "\xa1\x02"
-    "\x5b"
-    "binary_format_minor_version"
-    "\xa0"
-    "\x4b"
-    "build_epoch"
-    "\x01\x02\x01"
-    "\x4d"
-    "database_type"
-    "\x44"
-    "Test"
-    "\x4b"
-    "description"
-    "\xe0"
-    "\x4a"
-    "ip_version"
-    "\xa1\x04"
-    "\x49"
-    "languages"
-    "\x00\x04"
-    "\x4a"
-    "node_count"
-    "\xc1\x01"
-    "\x4b"
-    "record_size"
-    "\xa1\x18";
-
 static struct geo *open_database(void)
 {
-    char path[] = "/tmp/functiond-geo-XXXXXX";
-    int fd = mkstemp(path);
     struct geo *geo = NULL;
     struct error err = { 0 };
 
-    assert_true(fd >= 0);
-    assert_int_equal(write(fd, database, sizeof(database) - 1), sizeof(database) - 1);
-    close(fd);
-    int result = geo_open(path, &geo, &err);
-    unlink(path);
-    if (result < 0)
+    if (geo_open("fixtures/austria.mmdb", &geo, &err) < 0)
         fail_msg("%s", err.message);
     return geo;
 }

@@ -1,5 +1,6 @@
 /* The small models, and the list of all. */
 #include "health.h"
+#include "locale_models.h"
 #include "model.h"
 
 static const struct field jwt_fields[] = {
@@ -29,6 +30,13 @@ const struct model *const all_models[] = {
     &model_health_time,
     &model_health_antivirus,
     &model_health_certificate,
+    &model_locale,
+    &model_locale_code,
+    &model_country,
+    &model_continent,
+    &model_phone,
+    &model_currency,
+    &model_language,
     &model_specification,
     &model_rule,
     &model_metric,

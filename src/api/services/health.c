@@ -139,6 +139,15 @@ static int health_antivirus(struct call *call, struct error *err)
     return call_answer(call, &nothing, NULL, err);
 }
 
+static int health_geo(struct call *call, struct error *err)
+{
+    const struct health_status status = { .name = "geo", .status = "pass" };
+
+    if (call->api->geo == NULL)
+        return fail(err, ERROR_GENERAL_SERVICE_DISABLED, "The setting geo_database names no file.");
+    return call_answer(call, &status, NULL, err);
+}
+
 struct certificate_input {
     const char *domain;
 };
@@ -210,6 +219,8 @@ const struct endpoint health_endpoints[] = {
       .summary = "Is the clock right", .handle = health_time },
     { HEALTH("health.getAntivirus", "/v1/health/anti-virus"), .answers = &model_health_antivirus,
       .summary = "Always disabled", .handle = health_antivirus },
+    { HEALTH("health.getGeo", "/v1/health/geo"), .since = "2.0.0", .answers = &model_health_status,
+      .summary = "Is there a database of addresses", .handle = health_geo },
     { HEALTH("health.getCertificate", "/v1/health/certificate"), .since = "1.5.0",
       .params = certificate_params, .params_size = sizeof(struct certificate_input),
       .answers = &model_health_certificate, .summary = "The certificate that a host shows",
