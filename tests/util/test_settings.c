@@ -176,6 +176,17 @@ static void given_config(const char *text)
     assert_int_equal(fd_write_all(fd, text, strlen(text)), 0);
 }
 
+static void test_settings__addresses_given_by_a_cluster_are_no_settings(void **state)
+{
+    (void)state;
+    char *none[] = { NULL };
+    char *environment[] = { word("FUNCTIOND_SERVICE_HOST=10.0.0.1"),
+                            word("FUNCTIOND_PORT=tcp://10.0.0.1:80"),
+                            word("FUNCTIOND_PORT_80_TCP_PORT=80"), NULL };
+
+    assert_int_equal(when_loaded(none, environment), 0);
+}
+
 static void test_settings__flag_beats_environment_beats_file(void **state)
 {
     (void)state;
@@ -266,6 +277,7 @@ int main(void)
         SCENE(test_settings__values_are_checked_against_their_row),
         SCENE(test_settings__the_limits_themselves_are_allowed),
         SCENE(test_settings__unknown_names_in_the_environment_are_refused),
+        SCENE(test_settings__addresses_given_by_a_cluster_are_no_settings),
         SCENE(test_settings__flag_beats_environment_beats_file),
         SCENE(test_settings__an_error_of_the_file_names_its_line),
         SCENE(test_settings__what_differs_goes_to_a_child_and_back),
