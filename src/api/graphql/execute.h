@@ -26,6 +26,7 @@ struct gql_run {
     struct buffer answer;  /* of the inner call */
     unsigned status;
     struct gql_upload *uploads;
+    struct gql_upload *receiving; /* the last of them */
 };
 
 /* The value of an argument that a file was mapped to: {"file":"<part>"}. */
