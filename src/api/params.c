@@ -161,6 +161,8 @@ static int read_boolean(struct reader *reader, const json_t *value)
                   (json_is_integer(value) && json_integer_value(value) == 1);
         is_false = is_false || text_equals(text, "false") || text_equals(text, "0") ||
                    (json_is_integer(value) && json_integer_value(value) == 0);
+        is_false = is_false ||
+                   (reader->is_text && text_equals(text, "")); /* PHP's false in forms */
     }
     if (!is_true && !is_false)
         return refuse(reader, "Value must be a valid boolean");
