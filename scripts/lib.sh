@@ -48,6 +48,9 @@ ps                                procps
 zip                               zip
 ip                                iproute2
 '
+long_needs='
+chromium                          chromium
+'
 container_needs='
 buildah                           buildah
 podman                            podman
