@@ -6,24 +6,12 @@
 #include "services.h"
 
 const struct endpoint *const catalog[] = {
-    functions_endpoints,
-    runtimes_endpoints,
-    deployments_endpoints,
-    executions_endpoints,
-    activation_endpoints,
-    variables_endpoints,
-    health_endpoints,
-    health_queues_endpoints,
-    locale_endpoints,
-    users_endpoints,
-    rules_endpoints,
-    usage_endpoints,
-    account_endpoints,
-    console_endpoints,
-    deployment_sources_endpoints,
-    templates_endpoints,
-    graphql_endpoints,
-    NULL,
+    functions_endpoints,  runtimes_endpoints,      deployments_endpoints,
+    executions_endpoints, activation_endpoints,    variables_endpoints,
+    health_endpoints,     health_queues_endpoints, locale_endpoints,
+    users_endpoints,      rules_endpoints,         usage_endpoints,
+    account_endpoints,    console_endpoints,       deployment_sources_endpoints,
+    templates_endpoints,  graphql_endpoints,       NULL,
 };
 
 const struct endpoint *catalog_next(size_t *position)

@@ -366,8 +366,9 @@ static const struct param redirect_params[] = {
     { 0 },
 };
 
+#define READS(id_) .id = id_, .auth = AUTH_KEY, .scopes = SCOPES("rules.read"), .since = "1.4.0"
+
 #define RULES                  "/v1/proxy/rules"
-#define READS(id_)             .id = id_, .auth = AUTH_KEY, .scopes = SCOPES("rules.read"), .since = "1.4.0"
 #define WRITES(id_)            .id = id_, .auth = AUTH_KEY, .scopes = SCOPES("rules.write")
 #define TAKES(rows, structure) .params = rows, .params_size = sizeof(struct structure)
 #define CREATES(rows)                                                                 \
