@@ -61,6 +61,7 @@ void harness_start(struct harness *harness)
         .store = harness->store,
         .registry = harness->registry,
         .signer = harness->signer,
+        .geo = harness->geo,
         .supervisor_fd = pair[0],
         .api_endpoint = "http://127.0.0.1:8080/v1",
         .context = harness,
@@ -76,6 +77,7 @@ void harness_end(struct harness *harness)
     run_free(harness->run);
     registry_free(harness->registry);
     token_signer_free(harness->signer);
+    geo_close(harness->geo);
     loop_free(harness->loop);
     settings_release(&harness->settings);
     fd_close(&harness->supervisor);

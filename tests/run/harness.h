@@ -16,6 +16,7 @@ struct harness {
     struct store *store;            /* NULL unless the test opens one */
     struct registry *registry;
     struct token_signer *signer;
+    struct geo *geo; /* NULL unless the test opens one */
     struct run *run;
     int supervisor; /* the supervisor's end */
     bool was_lost, was_told_to_stop;

@@ -20,6 +20,7 @@ static int setup(void **state)
     domain_deployment(&domain, "hello", "d1");
     domain_function(&domain, "empty", "node-22");
     assert_int_equal(registry_load(harness.registry, domain.reader, &err), 0);
+    assert_int_equal(geo_open("fixtures/austria.mmdb", &harness.geo, &err), 0);
     harness_start(&harness);
     return 0;
 }
@@ -53,6 +54,9 @@ static void test_a_committed_row_is_run_and_settled(void **state)
     assert_non_null(strstr(text, "x-appwrite-event: \r\n"));
     assert_non_null(strstr(text, "x-appwrite-client-ip: 1.2.3.4\r\n"));
     assert_non_null(strstr(text, "x-appwrite-user-id: ann\r\n"));
+    assert_non_null(strstr(text, "x-appwrite-country-code: AT\r\n"));
+    assert_non_null(strstr(text, "x-appwrite-continent-code: EU\r\n"));
+    assert_non_null(strstr(text, "x-appwrite-continent-eu: true\r\n"));
     assert_non_null(strstr(text, "x-appwrite-key: ephemeral_ey"));
     assert_non_null(strstr(text, "the body"));
     uint32_t id = request->id;
