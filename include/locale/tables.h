@@ -48,7 +48,8 @@ extern const size_t locale_country_count, locale_currency_count, locale_language
 
 const char *locale_text(uint32_t offset);
 
-/* A code and its name. *position: an offset of struct locale; moves on. false: that was the last.
+/*
+ * A code and its name. *position: an offset of struct locale; moves on. false: that was the last.
  */
 struct locale_name {
     char code[3];

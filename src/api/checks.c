@@ -310,7 +310,8 @@ const char *const *choices_runtimes_or_none(struct call *call)
     return runtime_ids(call, true);
 }
 
-/* clang-format off: a list, not a column */
+/* a list, not a column */
+/* clang-format off */
 static const char *const scopes[] = {
     "sessions.write", "users.read", "users.write", "teams.read", "teams.write", "databases.read",
     "databases.write", "collections.read", "collections.write", "tables.read", "tables.write",

@@ -31,7 +31,8 @@ struct domain_call {
     char client_ip[];
 };
 
-/* Names that are ours to say: whatever a client sends under them is dropped. Also hop-by-hop names.
+/*
+ * Names that are ours to say: whatever a client sends under them is dropped. Also hop-by-hop names.
  */
 static const char *const dropped_request[] = {
     "x-appwrite-trigger",
@@ -71,7 +72,8 @@ static bool is_in(const char *const *names, size_t count, const char *name, size
     return false;
 }
 
-/* The later values of a repeated header, joined to the first: "; " for cookies, ", " for the rest.
+/*
+ * The later values of a repeated header, joined to the first: "; " for cookies, ", " for the rest.
  */
 static void add_header(struct buffer *block, const struct http_request *request, size_t index)
 {

@@ -159,7 +159,7 @@ struct endpoint {
     const char *event; /* functions.[functionId].create; fired by later parts of the server */
     enum endpoint_runs runs;
     enum endpoint_body body;
-    bool raw_body; /* the handler reads call->inside->body itself; params are for documents */
+    bool raw_body;     /* the handler reads call->inside->body itself; params are for documents */
     size_t body_limit; /* bytes; 0: 1 MiB */
     const struct endpoint_files *files;
     const char *summary; /* for the documents */

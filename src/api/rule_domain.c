@@ -171,7 +171,8 @@ int rule_domain_verify(const struct call *call, const char *domain, struct error
 
     if (rule_domain_is_ours(call, domain))
         return 0;
-    /* Of this thread alone. Without it a silent name server would hold the lane for half a minute.
+    /*
+     * Of this thread alone. Without it a silent name server would hold the lane for half a minute.
      */
     if (res_init() == 0) {
         _res.retrans = ANSWER_SECONDS;

@@ -33,7 +33,8 @@ int source_from_vcs(const struct settings *settings, const struct source *source
 /* The id of the only installation there can be; "": none is configured. */
 const char *source_installation(const struct settings *settings);
 
-/* The header that shows who asks for url, for the caller to free; NULL: none is to be sent there.
+/*
+ * The header that shows who asks for url, for the caller to free; NULL: none is to be sent there.
  */
 char *source_token_header(const struct settings *settings, const char *url);
 

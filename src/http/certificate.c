@@ -40,10 +40,9 @@ static char *unescape(char *text)
     char *to = text;
 
     for (const char *from = text; *from != '\0'; from++) {
-        unsigned byte;
-        if (*from == '\\' && isxdigit((unsigned char)from[1]) && isxdigit((unsigned char)from[2]) &&
-            sscanf(from + 1, "%2x", &byte) == 1) {
-            *to++ = (char)byte;
+        if (*from == '\\' && isxdigit((unsigned char)from[1]) && isxdigit((unsigned char)from[2])) {
+            const char digits[] = { from[1], from[2], '\0' };
+            *to++ = (char)strtoul(digits, NULL, 16);
             from += 2;
         } else {
             from += *from == '\\' && from[1] != '\0';
@@ -84,10 +83,12 @@ static char *part_of_name(const char *text, const char *attribute)
 /* OpenSSL's short name: RSA-SHA256 is sha256WithRSAEncryption, the others are alike. */
 static char *short_signature(const char *algorithm)
 {
-    const size_t digits = text_starts(algorithm, "sha") ? strspn(algorithm + 3, "0123456789") : 0;
+    const char *number = algorithm + strcspn(algorithm, "0123456789");
+    const size_t digits = strspn(number, "0123456789");
 
-    if (digits > 0 && text_equals(algorithm + 3 + digits, "WithRSAEncryption"))
-        return xasprintf("RSA-SHA%.*s", (int)digits, algorithm + 3);
+    if (number - algorithm == 3 && text_starts(algorithm, "sha") &&
+        text_equals(number + digits, "WithRSAEncryption"))
+        return xasprintf("RSA-SHA%.*s", (int)digits, number);
     return xstrdup(algorithm);
 }
 
@@ -119,8 +120,8 @@ static void set_rules(CURL *easy, const struct http_certificate_query *query, co
     curl_easy_setopt(easy, CURLOPT_URL, address);
     curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
     curl_easy_setopt(easy, CURLOPT_CERTINFO, 1L);
-    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER,
-                     0L); /* what is wrong is to be said, not met with a refusal */
+    /* what is wrong is to be said, not met with a refusal */
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);

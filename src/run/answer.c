@@ -98,7 +98,8 @@ static int gather(struct run_call *call, const struct frame *frame, const char *
     return 0;
 }
 
-/* The user's doing: the request fails, and what still comes of its answer is read and thrown away.
+/*
+ * The user's doing: the request fails, and what still comes of its answer is read and thrown away.
  */
 static void refuse(struct run_call *call, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

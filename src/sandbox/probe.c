@@ -161,7 +161,8 @@ static int try_profile(struct sandbox_host *host, enum sandbox_profile profile, 
     return probe_trial(host, NETWORK_NONE, attempts_run, &attempts, err);
 }
 
-/* Full with a fresh /proc, else without: a container whose own /proc is masked may not mount one.
+/*
+ * Full with a fresh /proc, else without: a container whose own /proc is masked may not mount one.
  */
 static int try_full(struct sandbox_host *host, struct error *err)
 {

@@ -188,7 +188,8 @@ const struct statement_row statement_rows[STATEMENTS] = {
     [STATEMENT_RULE_FOLLOW_BRANCH] = SQL(
         "UPDATE rules SET deployment_id = ?2 WHERE project_id = ?1 AND type = 'deployment'"
         " AND trigger = 'manual' AND branch <> '' AND (function_id, branch) ="
-        " (SELECT function_id, provider_branch FROM deployments WHERE project_id = ?1 AND id = ?2)"),
+        " (SELECT function_id, provider_branch FROM deployments"
+        " WHERE project_id = ?1 AND id = ?2)"),
     [STATEMENT_RULE_SHOWS] = SQL(
         "SELECT EXISTS (SELECT 1 FROM rules WHERE project_id = ?1 AND deployment_id = ?2"
         " AND type = 'deployment' AND (trigger = 'deployment' OR branch <> ''))"),

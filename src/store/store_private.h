@@ -29,9 +29,9 @@ struct db {
     struct store *store;
     sqlite3 *handle;
     sqlite3_stmt *statements[STATEMENTS];
-    int64_t limit_us;    /* of one read, 0: none */
-    int64_t deadline_us; /* monotonic; of what runs now */
-    bool clock_held;     /* what runs now is more than one statement */
+    int64_t limit_us;             /* of one read, 0: none */
+    int64_t deadline_us;          /* monotonic; of what runs now */
+    bool clock_held;              /* what runs now is more than one statement */
     struct usage_gathered *usage; /* of the writer's only: else NULL */
 };
 

@@ -38,7 +38,8 @@ struct packet;
 
 /* ---- helper.c ------------------------------------------------------------------------------- */
 
-/* Runs in a fork of the supervisor; what it changes in memory is lost unless the memory is shared.
+/*
+ * Runs in a fork of the supervisor; what it changes in memory is lost unless the memory is shared.
  */
 typedef int helper_work(void *context, struct error *err);
 /* Runs in the supervisor when the work has ended; error is "" or the sentence. */
@@ -170,7 +171,8 @@ int trees_tmp_create(struct supervisor *supervisor, struct child *child, struct 
 /* Empties it as its own user and removes it, then calls done. */
 int trees_tmp_remove(struct supervisor *supervisor, struct child *child, helper_done *done,
                      struct error *err);
-/* Chooses a cache directory no other build uses and gives it to the child's slot, then calls done.
+/*
+ * Chooses a cache directory no other build uses and gives it to the child's slot, then calls done.
  */
 int trees_cache_take(struct supervisor *supervisor, struct child *child, const char *project,
                      helper_done *done, struct error *err);

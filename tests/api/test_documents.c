@@ -1,4 +1,5 @@
-/* docs/generated is what the rows say: `functiond docs NAME > docs/generated/NAME` after a change.
+/*
+ * docs/generated is what the rows say: `functiond docs NAME > docs/generated/NAME` after a change.
  */
 #include <fcntl.h>
 #include <setjmp.h>

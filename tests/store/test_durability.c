@@ -1,4 +1,5 @@
-/* What was answered outlives the process: a child writes, is killed, and the store is opened again.
+/*
+ * What was answered outlives the process: a child writes, is killed, and the store is opened again.
  */
 #include "fixture.h"
 

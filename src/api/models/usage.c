@@ -85,8 +85,7 @@ static void write_builds_average(const struct writing *writing, const void *enti
 /* clang-format off: one counter a line */
 #define COUNTERS                                                                                  \
     TOTAL("deploymentsTotal", USAGE_METRIC_DEPLOYMENTS, "Deployments that are there."),           \
-        TOTAL("deploymentsStorageTotal", USAGE_METRIC_DEPLOYMENTS_STORAGE,                        \
-              "Bytes of packages."),                                                        \
+        TOTAL("deploymentsStorageTotal", USAGE_METRIC_DEPLOYMENTS_STORAGE, "Bytes of packages."), \
         TOTAL("buildsTotal", USAGE_METRIC_BUILDS, "Builds."),                                     \
         TOTAL("buildsSuccessTotal", USAGE_METRIC_BUILDS_SUCCESS, "Builds that ended well."),      \
         TOTAL("buildsFailedTotal", USAGE_METRIC_BUILDS_FAILED, "Builds that failed."),            \
