@@ -18,7 +18,8 @@ enum {
     RETRY_US = 100000,    /* after a failed start; doubled up to RETRY_MAX_US */
     RETRY_MAX_US = 10000000,
     QUICK_US = 1000, /* a serial worker that is quicker is given several requests ahead */
-    QUICK_DEPTH = 32
+    QUICK_DEPTH = 64,
+    PACKED_US = 1000 /* work ahead of a serial worker below which no other is woken */
 };
 
 /*
@@ -231,6 +232,16 @@ static bool suits(const struct worker *worker, const struct run_call *call)
     return !call->from_inside || worker->in_flight == 0 || !worker_is_serial(worker);
 }
 
+/*
+ * Quick work is not spread over all workers there are: many frames in one write are worth more than
+ * cores that take turns with one frame each, and workers that are not needed end.
+ */
+static bool takes_at_once(const struct pool *pool, const struct worker *worker)
+{
+    return worker->in_flight == 0 ||
+           (worker_is_serial(worker) && (int64_t)worker->in_flight * pool->service_us < PACKED_US);
+}
+
 static struct worker *choose(const struct pool *pool, const struct run_call *call)
 {
     struct worker *best = NULL;
@@ -238,7 +249,7 @@ static struct worker *choose(const struct pool *pool, const struct run_call *cal
         struct worker *worker = pool->workers[i];
         if (!suits(worker, call))
             continue;
-        if (worker->in_flight == 0)
+        if (takes_at_once(pool, worker))
             return worker;
         if (best == NULL || worker->in_flight < best->in_flight)
             best = worker;
