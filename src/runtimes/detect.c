@@ -133,8 +133,7 @@ static bool has_version(const struct runtimes *runtimes, const struct runtime_fa
 
 bool runtimes_add(struct runtimes *runtimes, const struct runtime_family *family, const char *path)
 {
-    char *resolved = realpath(path, NULL);
-    auto_free char *owned = resolved;
+    auto_free char *resolved = realpath(path, NULL);
     if (!resolved)
         return false;
     if (is_known(runtimes, resolved))
