@@ -184,7 +184,7 @@ static int try_full(struct sandbox_host *host, struct error *err)
 static void choose_profile(struct sandbox_host *host, enum sandbox_profile strongest,
                            struct error *ret_why)
 {
-    for (int i = strongest; i > SANDBOX_NONE; i--) {
+    for (int i = (int)strongest; i > SANDBOX_NONE; i--) {
         enum sandbox_profile profile = (enum sandbox_profile)i;
         struct error err;
         int result = profile == SANDBOX_FULL ? try_full(host, &err)

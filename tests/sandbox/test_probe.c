@@ -301,6 +301,7 @@ static void test_egress__only_the_api_is_reached_on_loopback(void **state)
     auto_fd int other = listen_on_loopback(&doors.other);
     struct sandbox_options options = options_of(data);
     options.api_port = ntohs(doors.api.sin_port);
+    assert_true(api >= 0 && other >= 0);
     assert_int_equal(sandbox_probe(&options, &host, &err), 0);
 
     int result = probe_trial(&host, NETWORK_OUTBOUND, knock, &doors, &err);

@@ -1,5 +1,6 @@
 /* Deployments: everything but receiving and sending packages. */
 #include "deployments.h"
+#include "services.h"
 
 #include <stdio.h>
 #include <stdlib.h>

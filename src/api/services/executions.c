@@ -15,6 +15,7 @@
 #include "headers.h"
 #include "json_text.h"
 #include "mem.h"
+#include "services.h"
 #include "text.h"
 
 #define EXECUTION_READ  SCOPES("executions.read", "execution.read")
