@@ -47,6 +47,12 @@ class PythonCases(Case):
         self.assertLess(time.monotonic() - start, 2)
         self.assertEqual(self.call("plaintextResponse").status, 200)
 
+    def test_a_handler_is_one_task_from_its_first_line(self):
+        if tuple(map(int, self.worker.version.split(".")[:2])) < (3, 11):
+            self.skipTest("asyncio.timeout is younger")
+        for _ in range(2):
+            self.assertEqual(json.loads(self.call("oneTask").text), ["unset", "set", True, True, 1])
+
     def test_tasks_go_on_between_requests(self):
         self.assertEqual(self.call("background").text, "started")
         time.sleep(0.3)

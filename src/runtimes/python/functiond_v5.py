@@ -4,6 +4,7 @@ import os
 import sys
 from time import monotonic as clock
 from types import ModuleType
+from _collections_abc import Coroutine    # collections.abc, which takes longer to import
 
 LOG, ERROR = 19, 20
 LINE = 8000                     # characters of one log call
@@ -308,6 +309,29 @@ def explain(error):
 
 # ---- running ------------------------------------------------------------------------------------------------------------
 
+class Rest(Coroutine):
+    """What is left of a coroutine whose first step was taken outside of its task and gave `first`, which it waits for."""
+
+    def __init__(self, coroutine):
+        self.coroutine, self.first, self.begun = coroutine, None, False
+
+    def __await__(self):
+        return self
+
+    def send(self, value):
+        if self.begun:
+            return self.coroutine.send(value)
+        self.begun = True
+        return self.first
+
+    def throw(self, *error):
+        self.begun = True
+        return self.coroutine.throw(*error)
+
+    def close(self):
+        self.coroutine.close()
+
+
 class Loop:
     """The event loop of async handlers: one for the worker's life, running only while a handler does or tasks remain."""
 
@@ -315,9 +339,16 @@ class Loop:
         import asyncio
         self.asyncio = asyncio
         self.channel = channel
+        from contextvars import copy_context
+        self.copy_context = copy_context
         self.loop = asyncio.new_event_loop()
         self.loop.set_task_factory(self.make_task)
         asyncio.set_event_loop(self.loop)
+        # What is due in the loop; None where a first step cannot be taken outside of it.
+        self.ready = getattr(self.loop, "_ready", None) if sys.version_info >= (3, 11) else None
+        if self.ready is not None:      # as run_forever() does
+            sys.set_asyncgen_hooks(firstiter=self.loop._asyncgen_firstiter_hook,
+                                   finalizer=self.loop._asyncgen_finalizer_hook)
         self.task = None                # the handler's
         self.expired = False
         self.spawned = False            # the user's code made tasks of its own
@@ -331,8 +362,13 @@ class Loop:
         self.channel.pause = None
         if not self.asyncio.iscoroutine(awaitable):
             awaitable = self.adopt(awaitable)
-        self.task = self.asyncio.Task(awaitable, loop=self.loop)
         try:
+            if self.ready is None:
+                self.task = self.asyncio.Task(awaitable, loop=self.loop)
+            else:
+                done, result = self.begin(awaitable)
+                if done:
+                    return result
             result = self.loop.run_until_complete(self.task)
         except (self.asyncio.CancelledError, RuntimeError):
             if self.expired:
@@ -345,6 +381,32 @@ class Loop:
         if self.expired:
             raise TimedOut
         return result
+
+    def begin(self, coroutine):
+        """Runs up to the first thing it must wait for: most never wait, and turning the event loop costs several times what
+        such a handler does. -> done, result; if not done, self.task does the rest."""
+        asyncio = self.asyncio
+        context = self.copy_context()
+        rest = Rest(coroutine)
+        task = asyncio.Task(rest, loop=self.loop, context=context)
+        start = self.ready.pop()        # the task's own first step, which is due only if there is a rest
+        self.task = task
+        asyncio._set_running_loop(self.loop)
+        asyncio.tasks._enter_task(self.loop, task)
+        done = True
+        try:
+            rest.first = context.run(coroutine.send, None)
+            done = False
+        except StopIteration as stop:
+            if self.expired:
+                raise TimedOut from None
+            return True, stop.value
+        finally:
+            asyncio.tasks._leave_task(self.loop, task)
+            asyncio._set_running_loop(None)
+            task._log_destroy_pending = not done
+        self.ready.append(start)
+        return False, None
 
     async def adopt(self, awaitable):
         return await awaitable
@@ -360,11 +422,13 @@ class Loop:
         return False
 
     def cancel(self, task):
+        if task is not self.task:
+            return                      # it ended before the loop could say so
         task.cancel()
         self.loop.call_later(CANCEL_SECONDS, self.give_up, task)
 
     def give_up(self, task):
-        if not task.done():
+        if task is self.task and not task.done():
             self.loop.stop()            # it ignores its cancellation
 
     def pause(self):
