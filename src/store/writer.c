@@ -21,7 +21,7 @@
 
 enum {
     GROUP_MAX = 4096,         /* writes in one transaction: those behind must not wait for ever */
-    RECORDS_KEPT = 1024,      /* for the next executions, each with at most */
+    RECORDS_KEPT = 4096,      /* for the next executions until it is quiet, each with at most */
     TEXTS_KEPT = 2048,        /* bytes of memory for its texts */
     CHECKPOINT_PAGES = 20000, /* of the WAL: then whatever else waits */
     CHECKPOINT_IDLE_PAGES = 500, /* when there is nothing to write */
@@ -257,9 +257,27 @@ static void write_usage(struct writer *writer)
     usage_clear(writer->db);
 }
 
+/* It may be long until they are needed again. */
+static void records_free(struct writer *writer)
+{
+    struct queue records;
+    struct item *item;
+
+    pthread_mutex_lock(&writer->mutex);
+    records = writer->free_records;
+    queue_init(&writer->free_records);
+    pthread_mutex_unlock(&writer->mutex);
+    if (!records.first)
+        return;
+    while ((item = queue_take(&records)))
+        record_free(item);
+}
+
 static void work_when_idle(struct writer *writer)
 {
     struct error err;
+
+    records_free(writer);
 
     write_usage(writer);
     checkpoint_if_due(writer);
