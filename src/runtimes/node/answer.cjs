@@ -35,18 +35,23 @@ function typeBlock(given) {
     return block;
 }
 
+/* node before 20 joins the cookies of a Headers object: they part where a comma is followed by the name of the next. */
+const NEXT_COOKIE = /,\s*(?=[!#$%&'*+\-.^_`|~0-9A-Za-z]+=)/;
+
+/* Of a Headers object or a Map as well; only those bring a name more than once. */
 function collect(headers) {
     const lower = new Map();
-    const pairs = typeof headers.forEach === 'function' && typeof headers.get === 'function'
-        ? Array.from(headers) : Object.entries(headers);        /* a Headers object or a Map as well */
-    for (const [given, value] of pairs) {
+    const isList = typeof headers.forEach === 'function' && typeof headers.get === 'function';
+    const isJoined = isList && typeof headers.append === 'function' && typeof headers.getSetCookie !== 'function';
+    for (const [given, value] of isList ? Array.from(headers) : Object.entries(headers)) {
         const name = String(given).toLowerCase();
         if (name.startsWith('x-open-runtimes-') || OURS.has(name)) continue;
-        if (name === 'set-cookie' && lower.has(name) && pairs !== headers && typeof headers.get === 'function') {
-            lower.set(name, [].concat(lower.get(name), value));
-        } else {
+        if (name !== 'set-cookie' || !isList) {
             lower.set(name, value);
+            continue;
         }
+        const more = isJoined ? String(value).split(NEXT_COOKIE) : value;
+        lower.set(name, lower.has(name) ? [].concat(lower.get(name), more) : more);
     }
     return lower;
 }
