@@ -418,7 +418,9 @@ static size_t running_most(const struct queue *queue, const struct function_queu
     if (interpreter->family->concurrent)
         return CONCURRENT_MOST;
     size_t half = (size_t)run->settings->function_workers / 2;
-    return half == 0 ? 1 : half;
+    size_t ahead = function->pool == NULL ? 1 : pool_depth(function->pool) / 2; /* while quick */
+    size_t most = half > ahead ? half : ahead;
+    return most == 0 ? 1 : most;
 }
 
 static void start_job(struct queue *queue, struct function_queue *functions)
