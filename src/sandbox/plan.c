@@ -107,6 +107,18 @@ static uint64_t process_limit(const struct prepared *prepared, const struct sand
     return prepared->inner->tasks_of_user + SHARED_USER_TASKS;
 }
 
+/* Our own program, built with the address sanitizer, maps terabytes of shadow before it does
+ * anything. */
+static bool may_limit_data(const struct prepared *prepared)
+{
+#ifdef __SANITIZE_ADDRESS__
+    return prepared->plan->program_fd < 0;
+#else
+    (void)prepared;
+    return true;
+#endif
+}
+
 static void prepare_rlimits(const struct sandbox_host *host, struct prepared *prepared)
 {
     const struct sandbox_limit *limit = &prepared->plan->limit;
@@ -131,7 +143,7 @@ static void prepare_rlimits(const struct sandbox_host *host, struct prepared *pr
     if (limit->file_bytes != 0) {
         add_rlimit(prepared, "file size", RLIMIT_FSIZE, limit->file_bytes, limit->file_bytes);
     }
-    if (limit->memory_bytes != 0 && host->limits == LIMITS_WATCH) {
+    if (limit->memory_bytes != 0 && host->limits == LIMITS_WATCH && may_limit_data(prepared)) {
         add_rlimit(prepared, "data", RLIMIT_DATA, limit->memory_bytes, limit->memory_bytes);
     }
     if (limit->cpu_seconds != 0) {

@@ -25,7 +25,7 @@ mounted=()
 cleanup() {
     local i
     for ((i = ${#mounted[@]} - 1; i >= 0; i--)); do umount -l "${mounted[i]}" || true; done
-    if mountpoint -q "$root/proc" || mountpoint -q "$root/dev"; then echo "still mounted: $root"; return; fi
+    if mountpoint -q "$root/proc" || mountpoint -q "$root/dev" || mountpoint -q "$root/sys"; then echo "still mounted: $root"; return; fi
     [[ $keep == 1 ]] && echo "kept: $root" || rm -rf --one-file-system "$root"
 }
 trap cleanup EXIT
@@ -39,13 +39,15 @@ if [[ ! -f $base ]]; then
     rm -rf "$root/base"
 fi
 tar -C "$root" -xf "$base"
+mount --bind "$root" "$root"        # a mount of its own, as a root is: namespaces below it behave as on a machine
+mounted+=("$root")
 # Package sources and certificates of this host: its mirror may be the only one it can reach.
 cp -a /etc/apt/sources.list* /etc/apt/apt.conf.d "$root/etc/apt/" 2>/dev/null || true
 cp -L /etc/resolv.conf "$root/etc/resolv.conf" 2>/dev/null || true
 mkdir -p "$root/etc/ssl/certs"
 cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/" 2>/dev/null || true
-for place in proc dev; do
-    if [[ $place == proc ]]; then mount -t proc proc "$root/proc"; else mount --rbind /dev "$root/dev"; mount --make-rslave "$root/dev"; fi
+for place in proc dev sys; do
+    if [[ $place == proc ]]; then mount -t proc proc "$root/proc"; else mount --rbind "/$place" "$root/$place"; mount --make-rslave "$root/$place"; fi
     mounted+=("$root/$place")
 done
 inside() { chroot "$root" /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 "$@"; }
