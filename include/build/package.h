@@ -42,7 +42,7 @@ int upload_add(const char *ranges, uint64_t first, uint64_t last, uint64_t size,
 int upload_path(const char *data_directory, const char *deployment_id, char **ret_path);
 void upload_remove(const char *data_directory, const char *deployment_id);
 
-/* Free space at the data directory is below the setting disk_reserve: GENERAL_STORAGE_FULL. */
+/* Free space at the data directory is below the setting disk_reserve_mb: GENERAL_STORAGE_FULL. */
 int package_room(const char *data_directory, int64_t reserve_mb, int64_t wanted_bytes,
                  struct error *err);
 

@@ -59,8 +59,10 @@ static const char *const dropped_request[] = {
     "upgrade",
     "expect",
 };
-static const char *const dropped_answer[] = { "transfer-encoding", "connection", "keep-alive",
-                                              "content-length", "date" };
+static const char *const dropped_answer[] = {
+    "transfer-encoding",       "connection", "keep-alive", "content-length", "date", "server",
+    "x-appwrite-execution-id",
+};
 
 /* names: lower case. */
 static bool is_in(const char *const *names, size_t count, const char *name, size_t bytes)

@@ -19,6 +19,7 @@ static const int64_t period_us = 900000000, day_us = 86400000000;
 struct sweep {
     struct api *api;
     struct loop_timer timer;
+    bool is_running;           /* the loop's: a run may last longer than the period */
     int64_t now_us, oldest_us; /* of the run that is under way */
     int64_t usage_day;         /* of the last one that looked for old usage */
     struct deployment *stale;  /* ids only */
@@ -43,7 +44,8 @@ static void keep_stale(void *context, const void *entity)
     struct sweep *sweep = context;
     const struct deployment *row = entity;
 
-    if (*row->source_hash || row->updated_at >= sweep->oldest_us)
+    /* One that is fetched has no upload; the fetcher ends it. */
+    if (*row->source_hash || *row->source_url || row->updated_at >= sweep->oldest_us)
         return;
     sweep->stale = xrealloc(sweep->stale, (sweep->count + 1) * sizeof *sweep->stale);
     sweep->stale[sweep->count++] = (struct deployment){
@@ -67,6 +69,13 @@ static int delete_stale(struct db *db, void *context, struct error *err)
     return store_deployment_delete(db, row.project_id, row.function_id, row.id, err);
 }
 
+static void sweep_done(void *context)
+{
+    struct sweep *sweep = context;
+
+    sweep->is_running = false;
+}
+
 static void sweep_run(void *context, void *lane_state)
 {
     struct sweep *sweep = context;
@@ -87,6 +96,7 @@ static void sweep_run(void *context, void *lane_state)
     int64_t day = sweep->now_us / day_us;
     retention_run(api, lane_state, sweep->now_us, day != sweep->usage_day);
     sweep->usage_day = day;
+    loop_post(api->loop, sweep_done, sweep);
 }
 
 static void sweep_due(void *context)
@@ -94,10 +104,13 @@ static void sweep_due(void *context)
     struct sweep *sweep = context;
     struct loop *loop = sweep->api->loop;
 
-    sweep->now_us = loop_realtime_us(loop);
-    sweep->oldest_us = sweep->now_us - sweep->api->settings->upload_hours * 3600000000;
-    if (lanes_add(sweep->api->lanes, sweep_run, sweep) < 0)
-        log_warning("unfinished uploads were not looked through: the lanes are full");
+    if (!sweep->is_running) {
+        sweep->now_us = loop_realtime_us(loop);
+        sweep->oldest_us = sweep->now_us - sweep->api->settings->upload_hours * 3600000000;
+        sweep->is_running = lanes_add(sweep->api->lanes, sweep_run, sweep) == 0;
+        if (!sweep->is_running)
+            log_warning("unfinished uploads were not looked through: the lanes are full");
+    }
     loop_timer_arm(loop, &sweep->timer, loop_now_us(loop) + period_us, sweep_due, sweep);
 }
 

@@ -200,7 +200,7 @@ static int check_growth(struct unpack *u, const char *entry, int64_t file_bytes)
     return 0;
 }
 
-static int copy_data(struct unpack *u, const char *entry)
+static int copy_data(struct unpack *u, const char *entry, int64_t declared)
 {
     int64_t end = 0;
 
@@ -222,6 +222,10 @@ static int copy_data(struct unpack *u, const char *entry)
         if (archive_write_data_block(u->out, block, size, offset) != ARCHIVE_OK)
             return refuse(u, entry, "cannot be written: %s", archive_error_string(u->out));
     }
+    if (declared > end) /* a hole at the end is no data, but it is size */
+        end = declared;
+    if (check_growth(u, entry, end) < 0)
+        return -1;
     u->bytes += end;
     return 0;
 }
@@ -254,6 +258,7 @@ static int prepare(struct unpack *u, struct archive_entry *e, const char *path)
         archive_entry_set_perm(e, 0755);
         return 0;
     case AE_IFLNK:
+        map_remove(&u->files, path); /* no hard link may name it any more */
         map_set(&u->links, path, u);
         return check_link(u, path, archive_entry_symlink(e));
     default:
@@ -286,7 +291,7 @@ static int extract(struct unpack *u, struct archive_entry *e)
     if (result != ARCHIVE_OK)
         result = refuse(u, name, "cannot be written: %s", archive_error_string(u->out));
     else if (!archive_entry_hardlink(e) && archive_entry_filetype(e) == AE_IFREG)
-        result = copy_data(u, name);
+        result = copy_data(u, name, archive_entry_size_is_set(e) ? archive_entry_size(e) : 0);
     if (result == 0 && archive_write_finish_entry(u->out) != ARCHIVE_OK)
         result = refuse(u, name, "cannot be written: %s", archive_error_string(u->out));
     free(name);
