@@ -25,6 +25,7 @@ int package_take(const char *data_directory, const char *temp_path, char ret_has
 int package_open(const char *data_directory, const char *hash, int *ret_fd, int64_t *ret_size,
                  struct error *err);
 
+bool package_exists(const char *data_directory, const char *hash);
 void package_remove(const char *data_directory, const char *hash); /* absent is fine */
 
 /* "tar.gz", "zip", ... by the first bytes, or NULL when it is no archive we take. */

@@ -209,14 +209,27 @@ static int bring(struct fetch *fetch, struct error *err)
     return 0;
 }
 
-/* Nobody took the package: canceled or deleted meanwhile. */
-static void drop_package(struct fetch *fetch, struct db *db)
+/* Nobody took the package: canceled or deleted meanwhile. In the writer, as every removal of a
+ * package. */
+static int write_drop(struct db *db, void *context, struct error *err)
 {
-    struct error err;
+    const struct fetch *fetch = context;
     bool is_used = true;
 
-    if (*fetch->hash && store_deployment_uses(db, fetch->hash, &is_used, &err) == 0 && !is_used)
+    if (store_deployment_uses(db, fetch->hash, &is_used, err) < 0)
+        return -1;
+    if (!is_used)
         package_remove(fetch->fetcher->api->settings->data, fetch->hash);
+    return 0;
+}
+
+static void drop_package(struct fetch *fetch)
+{
+    struct error err;
+
+    if (*fetch->hash && store_write_wait(fetch->fetcher->api->store, write_drop, fetch, &err) < 0)
+        log_warning("deployment %s: its package stays on the disk: %s", fetch->deployment_id,
+                    err.message);
 }
 
 static void give_up(struct fetch *fetch, const struct error *why)
@@ -242,13 +255,14 @@ static void fetch_run(void *context, void *lane_state)
     struct store *store = fetch->fetcher->api->store;
     struct error err;
 
+    (void)lane_state;
     if (!atomic_load(&fetch->stop) && store_write_wait(store, write_begin, fetch, &err) == 0) {
         if (bring(fetch, &err) == 0 && store_write_wait(store, write_fetched, fetch, &err) == 0)
             fetch->is_ready = true;
         else if (!atomic_load(&fetch->stop))
             give_up(fetch, &err);
         if (!fetch->is_ready)
-            drop_package(fetch, lane_state);
+            drop_package(fetch);
     }
     loop_post(fetch->fetcher->api->loop, fetch_done, fetch);
 }
@@ -393,32 +407,12 @@ static int restart_status(struct fetcher *fetcher, struct db *db, const char *st
     return result;
 }
 
-static void *lane_open(void *context)
-{
-    struct db *db = NULL;
-    struct error err;
-
-    if (store_reader_open(context, &db, &err) < 0) {
-        log_error("a fetching thread cannot read the store: %s", err.message);
-        abort(); /* the supervisor starts us again */
-    }
-    return db;
-}
-
-static void lane_close(void *lane_state)
-{
-    store_reader_close(lane_state);
-}
-
 int fetcher_new(struct api *api, struct db *db, struct fetcher **ret_fetcher, struct error *err)
 {
     struct fetcher *fetcher = xcalloc(1, sizeof *fetcher);
     const struct lanes_options options = { .threads = FETCHES_AT_ONCE,
                                            .queue_limit = FETCHES_AT_ONCE,
-                                           .name = "fetch",
-                                           .lane_open = lane_open,
-                                           .lane_close = lane_close,
-                                           .context = api->store };
+                                           .name = "fetch" };
 
     fetcher->api = api;
     if (lanes_new(&options, &fetcher->lanes, err) < 0 ||

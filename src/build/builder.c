@@ -123,18 +123,34 @@ struct forgotten {
     char *hashes[2];
 };
 
-static void forget_packages(void *context, void *lane_state)
+/*
+ * Inside the writer: whether a package is used is asked, and it is removed, before anyone's next
+ * row can refer to it; who refers to it looks there whether it still exists.
+ */
+static int forget_packages(struct db *db, void *context, struct error *err)
 {
     struct forgotten *forgotten = context;
-    struct error err;
 
     for (size_t i = 0; i < COUNT(forgotten->hashes); i++) {
         bool used = true;
-        if (*forgotten->hashes[i] &&
-            store_deployment_uses(lane_state, forgotten->hashes[i], &used, &err) == 0 && !used)
+        if (!*forgotten->hashes[i])
+            continue;
+        if (store_deployment_uses(db, forgotten->hashes[i], &used, err) < 0)
+            return -1;
+        if (!used)
             package_remove(forgotten->builder->options.settings->data, forgotten->hashes[i]);
-        free(forgotten->hashes[i]);
     }
+    return 0;
+}
+
+static void packages_forgotten(void *context, const struct error *err)
+{
+    struct forgotten *forgotten = context;
+
+    if (err)
+        log_warning("packages of a removed deployment stay on the disk: %s", err->message);
+    for (size_t i = 0; i < COUNT(forgotten->hashes); i++)
+        free(forgotten->hashes[i]);
     free(forgotten);
 }
 
@@ -155,13 +171,8 @@ void builder_forget(struct builder *builder, const char *deployment_id, const ch
     forgotten->builder = builder;
     forgotten->hashes[0] = xstrdup(source_hash);
     forgotten->hashes[1] = xstrdup(output_hash);
-    if (lanes_add(builder->options.lanes, forget_packages, forgotten) < 0) {
-        log_warning("packages of deployment %s stay on the disk: the lanes are full",
-                    deployment_id);
-        free(forgotten->hashes[0]);
-        free(forgotten->hashes[1]);
-        free(forgotten);
-    }
+    store_write_later(builder->options.store, forget_packages, packages_forgotten, forgotten,
+                      false);
 }
 
 /* ---- start ----------------------------------------------------------------------------------- */

@@ -98,6 +98,13 @@ int package_open(const char *data_directory, const char *hash, int *ret_fd, int6
     return 0;
 }
 
+bool package_exists(const char *data_directory, const char *hash)
+{
+    auto_free char *path = package_path(data_directory, hash);
+
+    return access(path, F_OK) == 0;
+}
+
 void package_remove(const char *data_directory, const char *hash)
 {
     if (strlen(hash) != PACKAGE_HASH - 1)
