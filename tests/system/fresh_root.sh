@@ -1,6 +1,7 @@
 #!/bin/bash
 # Proof that the README works on a machine with nothing on it: a minimal Debian in a directory, a clone of this repository,
-# ./scripts/quickstart --once as root and as an ordinary user with sudo. Needs root and debootstrap; takes some minutes.
+# ./scripts/quickstart --once as root and as an ordinary user with sudo, whose daemon has no privilege at all; with --test the
+# suites as well, both times. Needs root and debootstrap; takes some minutes.
 #
 #   fresh_root.sh [--keep] [--user-only | --root-only] [--test SUITE...]
 set -euo pipefail
@@ -12,7 +13,7 @@ while [[ $# -gt 0 ]]; do
         --user-only) as_root=0 ;;
         --root-only) as_user=0 ;;
         --test) shift; suites=("$@"); break ;;
-        *) sed -n '2,5s/^# \{0,1\}//p' "$0"; exit 2 ;;
+        *) sed -n '2,6s/^# \{0,1\}//p' "$0"; exit 2 ;;
     esac
     shift
 done
@@ -68,6 +69,7 @@ if [[ $as_user == 1 ]]; then
     inside bash -c 'useradd --create-home ada && echo "ada ALL=(ALL) NOPASSWD: ALL" >/etc/sudoers.d/ada &&
         rm -rf /srv/functiond/build && cp -r /srv/functiond /home/ada/functiond && chown -R ada: /home/ada'
     inside setpriv --reuid=ada --regid=ada --init-groups env HOME=/home/ada USER=ada \
-        bash -c 'cd ~/functiond && time ./scripts/quickstart --once'
+        bash -c 'cd ~/functiond && time ./scripts/quickstart --once && { [[ $# == 0 ]] || ./scripts/test --only "$@"; }' \
+        _ "${suites[@]}"
 fi
 echo "ok"
