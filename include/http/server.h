@@ -135,7 +135,7 @@ struct http_answer {
  * Answers. Exactly once a request (a second time aborts), unless on_end came first. A status
  * outside 200..999 becomes 500. HEAD drops the body but keeps its length. A header with CR, LF or
  * NUL is left out. The heads of request and answer share 20 KiB: an answer with more headers than
- * fit becomes a plain 500.
+ * fit becomes a plain 500; an error without header_block keeps its status, body and content type.
  */
 void http_answer(struct http_request *request, const struct http_answer *answer);
 

@@ -16,6 +16,7 @@
 #include "text.h"
 
 enum {
+    NAMES_MOST = 200,
     HEADERS_MOST = 262144,
     HEADERS_USUAL = 1536, /* of a request, with what the platform adds */
     EXTRA_HEADERS = 192   /* bytes the platform adds to an answer's */
@@ -75,30 +76,54 @@ static bool is_in(const char *const *names, size_t count, const char *name, size
 }
 
 /*
- * The later values of a repeated header, joined to the first: "; " for cookies, ", " for the rest.
+ * The headers of a request by name, without case; NAMES_MOST is the most that the setting
+ * request_headers may be. Clients can foresee the hash: all they gain is a walk of that length.
  */
-static void add_header(struct buffer *block, const struct http_request *request, size_t index)
+struct names {
+    uint16_t slots[(size_t)2 * NAMES_MOST]; /* index + 1 of the first of a name; 0: free */
+    uint16_t last[NAMES_MOST];              /* of a first one: the last of its name so far */
+    uint16_t next[NAMES_MOST];              /* of the same name; 0: none */
+    bool repeats[NAMES_MOST];               /* an earlier one has the name */
+};
+
+static void names_add(struct names *names, const struct http_request *request, uint16_t index)
+{
+    const char *name = http_header_at(request, index).name;
+    uint32_t hash = 2166136261; /* FNV-1a */
+
+    for (const char *c = name; *c != '\0'; c++)
+        hash = (hash ^ (unsigned char)(*c | 0x20)) * 16777619;
+    size_t slot = (hash ^ hash >> 16) % COUNT(names->slots);
+    for (; names->slots[slot] != 0; slot = (slot + 1) % COUNT(names->slots)) {
+        const uint16_t first = (uint16_t)(names->slots[slot] - 1);
+        if (!text_equals_nocase(http_header_at(request, first).name, name))
+            continue;
+        names->next[names->last[first]] = index;
+        names->last[first] = index;
+        names->repeats[index] = true;
+        return;
+    }
+    names->slots[slot] = (uint16_t)(index + 1);
+    names->last[index] = index;
+}
+
+/* The values of a name, joined: "; " for cookies, ", " for the rest. */
+static void add_header(struct buffer *block, const struct http_request *request,
+                       const struct names *names, size_t index)
 {
     const struct http_header first = http_header_at(request, index);
     struct buffer value;
 
-    for (size_t i = 0; i < index; i++)
-        if (text_equals_nocase(http_header_at(request, i).name, first.name))
-            return; /* it went with the first one */
-    size_t i = index + 1, count = http_header_count(request);
-    while (i < count && !text_equals_nocase(http_header_at(request, i).name, first.name))
-        i++;
-    if (i == count) {
+    if (names->next[index] == 0) {
         header_block_add(block, first.name, first.value, strlen(first.value));
         return;
     }
+    const char *comma = text_equals_nocase(first.name, "cookie") ? "; " : ", ";
     buffer_init(&value, HEADERS_MOST);
     buffer_add_text(&value, first.value);
-    for (; i < count; i++) {
-        const struct http_header next = http_header_at(request, i);
-        if (text_equals_nocase(next.name, first.name))
-            buffer_addf(&value, "%s%s", text_equals_nocase(first.name, "cookie") ? "; " : ", ",
-                        next.value);
+    for (size_t i = names->next[index]; i != 0; i = names->next[i]) {
+        buffer_add_text(&value, comma);
+        buffer_add_text(&value, http_header_at(request, i).value);
     }
     header_block_add(block, first.name, value.data ? value.data : "", value.size);
     buffer_release(&value);
@@ -107,14 +132,18 @@ static void add_header(struct buffer *block, const struct http_request *request,
 static void collect_headers(const struct domain_call *d, struct buffer *block)
 {
     const size_t count = http_header_count(d->request);
+    struct names names = { 0 };
 
+    for (uint16_t i = 0; i < count; i++)
+        names_add(&names, d->request, i);
     buffer_init(block, HEADERS_MOST);
     buffer_reserve(block, HEADERS_USUAL);
     for (size_t i = 0; i < count; i++) {
         const struct http_header h = http_header_at(d->request, i);
-        if (!is_in(dropped_request, COUNT(dropped_request), h.name, strlen(h.name)) &&
+        if (!names.repeats[i] &&
+            !is_in(dropped_request, COUNT(dropped_request), h.name, strlen(h.name)) &&
             !text_starts_nocase(h.name, "x-open-runtimes-"))
-            add_header(block, d->request, i);
+            add_header(block, d->request, &names, i);
     }
     header_block_add(block, "x-forwarded-for", d->client_ip, strlen(d->client_ip));
     if (d->https)
@@ -319,11 +348,25 @@ static bool is_functions_host(const char *host, const char *domain, bool *ret_ba
     return *ret_bare || text_ends(host, suffix);
 }
 
+int domain_check_headers(const struct api *api, const struct http_request *request,
+                         struct error *err)
+{
+    const size_t count = http_header_count(request);
+    const size_t most = (size_t)api->settings->request_headers;
+
+    if (count <= most)
+        return 0;
+    return fail(err, ERROR_GENERAL_TOO_MANY_HEADERS,
+                "The request has %zu headers; the setting request_headers allows %zu.", count,
+                most);
+}
+
 bool domain_begin(struct api *api, struct http_request *request, const struct origin *origin,
                   enum http_body *ret_body, size_t *body_limit)
 {
     const struct live_rule *rule = registry_rule(api->registry, origin->host_name);
     struct live_function *function = NULL;
+    struct error err;
     bool bare = false;
 
     if (!rule && !is_functions_host(origin->host_name, api->settings->functions_domain, &bare))
@@ -331,6 +374,10 @@ bool domain_begin(struct api *api, struct http_request *request, const struct or
     if (rule && strcmp(rule->rule.type, "api") == 0)
         return false;
     *ret_body = HTTP_BODY_REFUSE;
+    if (domain_check_headers(api, request, &err) < 0) {
+        page_error(request, &err);
+        return true;
+    }
     if (rule && strcmp(rule->rule.type, "redirect") == 0) {
         redirect(request, &rule->rule);
         return true;

@@ -35,6 +35,13 @@ struct origin {
 };
 
 /*
+ * A request with more headers than the setting request_headers allows is refused, here and by the
+ * API. Errors: GENERAL_TOO_MANY_HEADERS.
+ */
+int domain_check_headers(const struct api *api, const struct http_request *request,
+                         struct error *err);
+
+/*
  * Loop, at the head of every request. False: not a function's host, the API answers. True: taken;
  * an exchange has been set as the request's user (or the request was answered: HTTP_BODY_REFUSE),
  * *ret_body and *body_limit are set.

@@ -12,7 +12,7 @@
 #include "mem.h"
 #include "origins.h"
 
-enum { HEADERS_MAX = 256, BODY_BYTES = 1 << 20, PROJECT_BODY_BYTES = 64 << 10 };
+enum { BODY_BYTES = 1 << 20, PROJECT_BODY_BYTES = 64 << 10 };
 
 static void call_complete(struct exchange *exchange, struct http_request *request)
 {
@@ -52,6 +52,10 @@ static enum http_body begin_call(struct call_inside *inside, size_t *body_limit)
     struct call *call = &inside->call;
     struct error err;
 
+    if (domain_check_headers(call->api, inside->request, &err) < 0) {
+        exchange_fail(inside, &err);
+        return HTTP_BODY_REFUSE;
+    }
     if (strcmp(call->method, "OPTIONS") == 0) {
         answer_preflight(inside);
         return HTTP_BODY_REFUSE;
@@ -74,21 +78,20 @@ static enum http_body begin_call(struct call_inside *inside, size_t *body_limit)
 static enum http_body on_head(void *context, struct http_request *request, size_t *body_limit)
 {
     struct api *api = context;
-    struct http_header headers[HEADERS_MAX];
-    size_t count = http_header_count(request);
-    unsigned char memory[1024];
+    unsigned char memory[2048]; /* enough for most */
     struct arena arena;
     struct incoming incoming = { .method = http_method(request),
                                  .path = http_path(request),
                                  .query = http_query(request),
                                  .peer = http_client_address(request),
-                                 .headers = headers };
+                                 .header_count = http_header_count(request) };
     enum http_body body = HTTP_BODY_GATHER;
 
     arena_begin(&arena, memory, sizeof(memory));
-    incoming.header_count = count < HEADERS_MAX ? count : HEADERS_MAX;
+    struct http_header *headers = arena_alloc(&arena, incoming.header_count * sizeof(*headers));
     for (size_t i = 0; i < incoming.header_count; i++)
         headers[i] = http_header_at(request, i);
+    incoming.headers = headers;
     proxies_origin(api->proxies, &arena, incoming.peer, headers, incoming.header_count,
                    &incoming.origin);
     if (!domain_begin(api, request, &incoming.origin, &body, body_limit)) {

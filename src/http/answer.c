@@ -88,6 +88,16 @@ static size_t head_bytes(const struct http_answer *answer)
     return bytes;
 }
 
+/* An error of our own that does not fit: its body is what matters. */
+static struct MHD_Response *refusal(const struct http_answer *answer)
+{
+    struct MHD_Response *response = new_response(answer);
+    for (size_t i = 0; response != NULL && i < answer->header_count; i++)
+        if (strcasecmp(answer->headers[i].name, "content-type") == 0)
+            add_header(response, answer->headers[i].name, answer->headers[i].value);
+    return response;
+}
+
 static struct MHD_Response *too_large(const struct http_answer *answer)
 {
     static const char text[] = "The headers of the answer are too large.\n";
@@ -105,10 +115,15 @@ struct MHD_Response *answer_build(const struct http_answer *answer, size_t room,
                                   unsigned *ret_status)
 {
     bool fits = head_bytes(answer) <= room;
-    struct MHD_Response *response = fits ? new_response(answer) : too_large(answer);
+    bool is_refusal = answer->status >= 400 && answer->header_block_size == 0;
+    struct MHD_Response *response = fits         ? new_response(answer)
+                                    : is_refusal ? refusal(answer)
+                                                 : too_large(answer);
     if (response == NULL)
         abort(); /* out of memory, as xmalloc() */
-    *ret_status = fits && answer->status >= 200 && answer->status <= 999 ? answer->status : 500;
+    *ret_status = (fits || is_refusal) && answer->status >= 200 && answer->status <= 999
+                      ? answer->status
+                      : 500;
     if (!fits)
         return response;
     for (size_t i = 0; i < answer->header_count; i++)
