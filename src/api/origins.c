@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -63,6 +64,8 @@ struct proxies {
     struct network *networks;
 };
 
+enum { ADDRESS_SIZE = INET6_ADDRSTRLEN };
+
 static bool parse_address(const char *text, unsigned char ret_address[16], bool *ret_is_v4)
 {
     struct in_addr v4;
@@ -120,6 +123,23 @@ void proxies_free(struct proxies *proxies)
     free(proxies);
 }
 
+void address_owner(const char *address, char ret_owner[ADDRESS_OWNER_SIZE])
+{
+    static const unsigned char v4_mapped[12] = { [10] = 0xff, [11] = 0xff };
+    unsigned char bytes[16];
+    bool is_v4;
+
+    snprintf(ret_owner, ADDRESS_OWNER_SIZE, "%s", address);
+    if (!parse_address(address, bytes, &is_v4))
+        return;
+    if (memcmp(bytes, v4_mapped, sizeof(v4_mapped)) == 0)
+        inet_ntop(AF_INET, bytes + 12, ret_owner, ADDRESS_OWNER_SIZE);
+    else {
+        memset(bytes + 8, 0, 8);
+        inet_ntop(AF_INET6, bytes, ret_owner, ADDRESS_OWNER_SIZE);
+    }
+}
+
 static bool is_trusted(const struct proxies *proxies, const char *text)
 {
     unsigned char address[16];
@@ -138,6 +158,11 @@ static bool is_trusted(const struct proxies *proxies, const char *text)
     return false;
 }
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
 static const char *header_value(const struct http_header *headers, size_t count, const char *name)
 {
     for (size_t i = 0; i < count; i++)
@@ -147,30 +172,98 @@ static const char *header_value(const struct http_header *headers, size_t count,
 }
 
 /*
+ * The values of a header that is a list and may be there several times: the lines are one list, in
+ * order. From the last one on, since those a client sent stand before those a proxy added.
+ */
+struct backwards {
+    const char *name;
+    const struct http_header *headers;
+    size_t left;      /* headers not looked at yet */
+    const char *line; /* the present one ... */
+    size_t bytes;     /* ... as far as it is left */
+};
+
+static bool backwards_next(struct backwards *walk, const char **ret_value, size_t *ret_bytes)
+{
+    for (;;) {
+        while (walk->bytes == 0) {
+            if (walk->left == 0)
+                return false;
+            const struct http_header *header = &walk->headers[--walk->left];
+            if (!text_equals_nocase(header->name, walk->name))
+                continue;
+            walk->line = header->value;
+            walk->bytes = strlen(header->value);
+        }
+        size_t start = walk->bytes, end = walk->bytes;
+        while (start > 0 && walk->line[start - 1] != ',')
+            start--;
+        walk->bytes = start > 0 ? start - 1 : 0;
+        while (start < end && is_blank(walk->line[start]))
+            start++;
+        while (end > start && is_blank(walk->line[end - 1]))
+            end--;
+        *ret_value = walk->line + start;
+        *ret_bytes = end - start;
+        if (end > start)
+            return true;
+    }
+}
+
+/* "192.0.2.1", "2001:db8::1", and what some proxies write: "192.0.2.1:80", "[2001:db8::1]:80". */
+static bool read_address(const char *text, size_t bytes, char ret_address[ADDRESS_SIZE])
+{
+    const char *end = memchr(text, *text == '[' ? ']' : ':', bytes);
+    unsigned char address[16];
+    bool is_v4;
+
+    if (*text == '[' && end != NULL) {
+        text++;
+        bytes = (size_t)(end - text);
+    } else if (end != NULL && memchr(end + 1, ':', bytes - (size_t)(end + 1 - text)) == NULL) {
+        bytes = (size_t)(end - text);
+    }
+    if (bytes >= ADDRESS_SIZE)
+        return false;
+    char copy[ADDRESS_SIZE];
+    memcpy(copy, text, bytes);
+    copy[bytes] = '\0';
+    if (!parse_address(copy, address, &is_v4))
+        return false;
+    memcpy(ret_address, copy, bytes + 1);
+    return true;
+}
+
+/*
  * The last address of X-Forwarded-For that no trusted proxy has: those before it anybody may have
  * written.
  */
 static const char *forwarded_client(const struct proxies *proxies, struct arena *arena,
-                                    const char *list, const char *peer)
+                                    const struct http_header *headers, size_t count,
+                                    const char *peer)
 {
-    char *copy = arena_text(arena, list, strlen(list));
-    const char *client = peer;
-    unsigned char address[16];
-    bool is_v4;
+    struct backwards walk = { .name = "x-forwarded-for", .headers = headers, .left = count };
+    char address[ADDRESS_SIZE];
+    const char *value, *client = peer;
+    size_t bytes;
 
-    for (char *end = copy + strlen(copy); end > copy && is_trusted(proxies, client);) {
-        char *start = end;
-        while (start > copy && start[-1] != ',')
-            start--;
-        *end = '\0';
-        char *text = start + strspn(start, " ");
-        text[strcspn(text, " ")] = '\0';
-        if (!parse_address(text, address, &is_v4))
+    while (is_trusted(proxies, client) && backwards_next(&walk, &value, &bytes)) {
+        if (!read_address(value, bytes, address))
             break;
-        client = text;
-        end = start > copy ? start - 1 : copy;
+        client = address;
     }
-    return client;
+    return arena_text(arena, client, strlen(client));
+}
+
+/* What the nearest proxy said; it may have passed on what a client said before that. NULL: none. */
+static const char *forwarded(struct arena *arena, const struct http_header *headers, size_t count,
+                             const char *name)
+{
+    struct backwards walk = { .name = name, .headers = headers, .left = count };
+    const char *value;
+    size_t bytes;
+
+    return backwards_next(&walk, &value, &bytes) ? arena_text(arena, value, bytes) : NULL;
 }
 
 void proxies_origin(const struct proxies *proxies, struct arena *arena, const char *peer,
@@ -178,17 +271,17 @@ void proxies_origin(const struct proxies *proxies, struct arena *arena, const ch
 {
     const char *host = header_value(headers, count, "host");
 
-    *ret_origin = (struct origin){ .client_ip = arena_text(arena, peer, strlen(peer)) };
+    *ret_origin = (struct origin){ 0 };
     if (is_trusted(proxies, peer)) {
-        const char *forwarded_host = header_value(headers, count, "x-forwarded-host");
-        const char *list = header_value(headers, count, "x-forwarded-for");
-        const char *scheme = header_value(headers, count, "x-forwarded-proto");
+        const char *forwarded_host = forwarded(arena, headers, count, "x-forwarded-host");
+        const char *scheme = forwarded(arena, headers, count, "x-forwarded-proto");
 
-        if (!text_is_empty(forwarded_host))
+        if (forwarded_host != NULL)
             host = forwarded_host;
-        if (!text_is_empty(list))
-            ret_origin->client_ip = forwarded_client(proxies, arena, list, ret_origin->client_ip);
+        ret_origin->client_ip = forwarded_client(proxies, arena, headers, count, peer);
         ret_origin->https = scheme != NULL && strcasecmp(scheme, "https") == 0;
+    } else {
+        ret_origin->client_ip = arena_text(arena, peer, strlen(peer));
     }
     if (host == NULL)
         host = "";

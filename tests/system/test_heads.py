@@ -45,5 +45,28 @@ class Headers(harness.Case):
         self.assertEqual(seen['accept'], 'x/y, , z/w')
 
 
+class Proxies(harness.Case):
+    settings = {'trusted_proxies': '127.0.0.1,10.0.0.0/8'}
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.api.function('seen')
+        cls.api.deploy('seen', SEEN)
+
+    def ask(self, **headers):
+        return harness.send(self.daemon.port, 'GET', '/', {name.replace('_', '-'): value for name, value in headers.items()})
+
+    def test_the_client_is_who_spoke_to_the_first_trusted_proxy(self):
+        for lines in ('6.6.6.6, 1.2.3.4', ['6.6.6.6', '1.2.3.4'], ['6.6.6.6, 1.2.3.4', '10.0.0.7', '10.9.0.1']):
+            seen = self.ask(Host='seen.functions.localhost', X_Forwarded_For=lines).json
+            self.assertEqual(seen['client'], '1.2.3.4', lines)
+
+    def test_the_host_and_the_scheme_are_the_proxys(self):
+        seen = self.ask(Host='inner', X_Forwarded_Host=['nobody.functions.localhost', 'seen.functions.localhost'],
+                        X_Forwarded_Proto=['http', 'https'])
+        self.assertEqual((seen.status, seen.json['scheme'], seen.json['client']), (200, 'https', '127.0.0.1'), seen)
+
+
 if __name__ == '__main__':
     harness.main()
