@@ -4,9 +4,7 @@
  */
 #include "auth.h"
 
-#include <assert.h>
 #include <jansson.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -226,15 +224,14 @@ static const char *caller_text(struct call *call)
 static int check_scopes(struct call *call, struct error *err)
 {
     const char *const *scopes = call->endpoint->scopes;
-    char list[256] = "";
-    size_t used = 0, last = 0;
+    const char *list = "";
+    size_t last = 0;
 
-    for (size_t i = 0; scopes[i] != NULL; i++) {
+    for (size_t i = 0; scopes[i] != NULL; i++)
         if (has_scope(call, scopes[i]))
             return 0;
-        used += (size_t)snprintf(list + used, sizeof(list) - used, "%s\"%s\"", i == 0 ? "" : ",",
-                                 scopes[i]);
-        assert(used < sizeof(list)); /* scopes are rows of ours */
+    for (size_t i = 0; scopes[i] != NULL; i++) {
+        list = call_textf(call, "%s%s\"%s\"", list, i == 0 ? "" : ",", scopes[i]);
         last = i;
     }
     if (call_below(call, "1.8.0"))
@@ -270,13 +267,15 @@ int auth_check(struct call *call, const char *body_project, bool *ret_needs_proj
     if ((auth & AUTH_PUBLIC) != 0)
         return 0;
     call->project_id = named_project(call, body_project);
+    bool is_named = call->project_id != NULL;
     if ((auth & AUTH_PROJECT) != 0)
-        return call->project_id == NULL ? fail(err, ERROR_PROJECT_NOT_FOUND, NULL)
-                                        : check_project(call, err);
-    if (call->project_id != NULL && check_project(call, err) < 0)
+        return is_named ? check_project(call, err) : fail(err, ERROR_PROJECT_NOT_FOUND, NULL);
+    if (is_named && check_project(call, err) < 0)
         return -1;
     if (take_key(call, err) < 0)
         return -1;
+    if (!is_named && call->project_id != NULL && check_project(call, err) < 0)
+        return -1; /* a signed key outlives its project */
     if (call->project_id == NULL) {
         *ret_needs_project = body_project == NULL;
         return fail(err, ERROR_GENERAL_ACCESS_FORBIDDEN,

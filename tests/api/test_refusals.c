@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth.h"
 #include "clock.h"
+#include "exchange.h"
 #include "mem.h"
 
 static void assert_refused(const struct reply *reply, unsigned status, const char *type,
@@ -117,6 +119,49 @@ static void projects_are_checked_before_keys(void **state)
         401, "general_access_forbidden",
         "No Appwrite project was specified. Please specify your project ID when "
         "initializing your Appwrite SDK.");
+}
+
+static void a_signed_key_of_a_project_that_is_gone_is_worth_nothing(void **state)
+{
+    struct harness *harness = *state;
+    static const char *const projects[] = { "default", "gone", "console" };
+    static const unsigned statuses[] = { 200, 404, 401 };
+    static const char *const kinds[] = { "dynamic", "ephemeral" };
+
+    for (size_t i = 0; i < 2 * COUNT(projects); i++) {
+        const struct token token = { .project_id = (char *)(uintptr_t)projects[i / 2],
+                                     .function_id = (char[]){ "f" },
+                                     .scopes = (char[]){ "[\"functions.read\"]" },
+                                     .expires_at = INT64_C(1) << 40 };
+        auto_free char *text = token_sign(harness->api.signer, TOKEN_KEY, &token);
+        auto_free char *header = xasprintf("x-appwrite-key: %s_%s", kinds[i % 2], text);
+        assert_status(harness_call(harness, "GET", "/v1/functions",
+                                   HEADERS(header, "x-appwrite-project:"), NULL),
+                      statuses[i / 2]);
+    }
+}
+
+/* However many scopes a row has: what does not fit into a message is cut, not refused. */
+static void a_long_list_of_missing_scopes_is_told(void **state)
+{
+    struct harness *harness = *state;
+    const char *scopes[41] = { 0 };
+    struct endpoint endpoint = { .auth = AUTH_KEY, .scopes = scopes };
+    const struct incoming incoming = { .method = "GET",
+                                       .path = "/",
+                                       .query = "project=default",
+                                       .origin = { .host = "h", .client_ip = "127.0.0.1" } };
+    struct call_inside *inside = exchange_new(&harness->api, &incoming);
+    bool needs_project;
+    struct error err;
+
+    for (size_t i = 0; i + 1 < COUNT(scopes); i++)
+        scopes[i] = "functions.read";
+    inside->call.endpoint = &endpoint;
+    assert_int_equal(auth_check(&inside->call, NULL, &needs_project, &err), -1);
+    assert_int_equal(err.type, ERROR_GENERAL_UNAUTHORIZED_SCOPE);
+    assert_true(strlen(err.message) > 400);
+    exchange_free(inside);
 }
 
 static void a_body_may_name_the_project(void **state)
@@ -298,6 +343,8 @@ int main(void)
         TEST(a_revoked_key_is_worth_nothing_at_once),
         TEST(a_key_names_its_project_when_the_header_does_not),
         TEST(projects_are_checked_before_keys),
+        TEST(a_signed_key_of_a_project_that_is_gone_is_worth_nothing),
+        TEST(a_long_list_of_missing_scopes_is_told),
         TEST(a_body_may_name_the_project),
         TEST(a_user_token_is_checked_unless_a_valid_key_stands_beside_it),
         TEST(every_answer_names_the_origin_it_is_for),
