@@ -129,12 +129,21 @@ static int read_text(struct reader *reader, const json_t *value)
 
 /* ---- numbers and booleans -------------------------------------------------------------------- */
 
+/* The text of a value, or NULL: it is none, or a NUL byte hides a part of it. */
+static const char *whole_text(const json_t *value)
+{
+    const char *text = json_string_value(value);
+
+    return text != NULL && strlen(text) == json_string_length(value) ? text : NULL;
+}
+
 static int read_integer(struct reader *reader, const json_t *value)
 {
     const struct param *param = reader->param;
     int64_t number = json_integer_value(value);
+    const char *digits = whole_text(value);
     bool is_number = json_is_integer(value) ||
-                     (json_is_string(value) && text_to_int(json_string_value(value), &number) == 0);
+                     (digits != NULL && text_to_int(digits, &number) == 0);
     char text[CHECK_TEXT], least[32], most[32];
 
     if (param->range != NULL) {
@@ -142,6 +151,8 @@ static int read_integer(struct reader *reader, const json_t *value)
             number = INT64_MIN;
         if (!param->range(reader->call, &number, text))
             return refuse(reader, "%s", text);
+    } else if (!is_number && param->max == 0) {
+        return refuse(reader, "Value must be a valid integer");
     } else if (!is_number || (param->max > 0 && (number < param->min || number > param->max))) {
         return refuse(reader, "Value must be a valid range between %s and %s",
                       with_thousands(param->min, least), with_thousands(param->max, most));
@@ -152,7 +163,7 @@ static int read_integer(struct reader *reader, const json_t *value)
 
 static int read_boolean(struct reader *reader, const json_t *value)
 {
-    const char *text = json_string_value(value);
+    const char *text = whole_text(value);
     bool is_loose = reader->param->loose || reader->is_text;
     bool is_true = json_is_true(value), is_false = json_is_false(value);
 
