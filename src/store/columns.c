@@ -152,7 +152,7 @@ static const struct column execution_columns[] = {
     TEXT(execution, deployment_id, 0, "deploymentId"),
     TEXT(execution, user_id, 0, NULL),
     TEXT(execution, trigger, 0, "trigger"),
-    TEXT(execution, status, 0, "status"),
+    TEXT(execution, status, COLUMN_UNUSUAL, "status"),
     TEXT(execution, request_method, 0, "requestMethod"),
     TEXT(execution, request_path, 0, "requestPath"),
     LIST(execution, request_headers, 0, NULL),

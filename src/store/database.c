@@ -117,6 +117,8 @@ void db_close(struct db *db)
         return;
     for (size_t i = 0; i < STATEMENTS; i++)
         sqlite3_finalize(db->statements[i]);
+    for (size_t i = 0; i < KEPT_STATEMENTS; i++)
+        sqlite3_finalize(db->kept[i]);
     sqlite3_close_v2(db->handle);
     free(db);
 }

@@ -213,12 +213,14 @@ int store_execution_delete(struct db *db, const char *project_id, const char *fu
     if (statement_do(db, err, STATEMENT_EXECUTION_LOG_DELETE, "i", execution.seq) < 0 ||
         statement_do(db, err, STATEMENT_INPUT_DELETE, "i", execution.seq) < 0)
         return -1;
+    db->removing = true;
     return statement_do(db, err, STATEMENT_EXECUTION_DELETE, "i", execution.seq);
 }
 
 int store_execution_expire(struct db *db, int64_t before_us, int64_t most, int64_t *ret_count,
                            struct error *err)
 {
+    db->removing = true;
     if (statement_do(db, err, STATEMENT_EXPIRE_LOGS, "ii", before_us, most) < 0 ||
         statement_do(db, err, STATEMENT_EXPIRE_INPUTS, "ii", before_us, most) < 0 ||
         statement_do(db, err, STATEMENT_EXPIRE, "ii", before_us, most) < 0)

@@ -141,7 +141,7 @@ static int cursor_find(struct list *list, struct error *err)
 {
     const struct list_query *query = list->query;
     auto_list_sql struct list_sql sql;
-    auto_finalize sqlite3_stmt *statement = NULL;
+    auto_list_statement struct list_statement statement = { 0 };
     int row;
 
     list_sql_init(&sql);
@@ -161,7 +161,7 @@ static int cursor_find(struct list *list, struct error *err)
 
     if (list_sql_prepare(list->db, &sql, &statement, err) < 0)
         return -1;
-    row = statement_step(list->db, statement, err);
+    row = statement_step(list->db, statement.sql, err);
     if (row < 0)
         return -1;
     if (row == 0)
@@ -169,7 +169,7 @@ static int cursor_find(struct list *list, struct error *err)
                     "%s '%s' for the 'cursor' value not found.", entities[list->type].noun,
                     query->cursor_id);
     for (size_t i = 0; i < list->key_count; i++) {
-        if (cursor_value(list, statement, (int)i, err) < 0)
+        if (cursor_value(list, statement.sql, (int)i, err) < 0)
             return -1;
     }
     return 0;
@@ -259,17 +259,17 @@ static int read_logs(const struct list *list, void *entity, struct error *err)
 static int page_read(const struct list *list, list_row *row, void *context, struct error *err)
 {
     auto_list_sql struct list_sql sql;
-    auto_finalize sqlite3_stmt *statement = NULL;
+    auto_list_statement struct list_statement statement = { 0 };
     int step;
 
     list_sql_init(&sql);
     if (page_sql(list, &sql, err) < 0 || list_sql_prepare(list->db, &sql, &statement, err) < 0)
         return -1;
-    while ((step = statement_step(list->db, statement, err)) > 0) {
+    while ((step = statement_step(list->db, statement.sql, err)) > 0) {
         union any_entity entity;
         int result;
 
-        if (entity_read(list->db, statement, list->type, &entity, err) < 0)
+        if (entity_read(list->db, statement.sql, list->type, &entity, err) < 0)
             return -1;
         result = read_logs(list, &entity, err);
         if (result == 0)
@@ -284,7 +284,7 @@ static int page_read(const struct list *list, list_row *row, void *context, stru
 static int count_rows(const struct list *list, int64_t *ret_total, struct error *err)
 {
     auto_list_sql struct list_sql sql;
-    auto_finalize sqlite3_stmt *statement = NULL;
+    auto_list_statement struct list_statement statement = { 0 };
 
     list_sql_init(&sql);
     buffer_addf(&sql.text, "SELECT count(*) FROM (SELECT 1 FROM %s", entities[list->type].from);
@@ -292,9 +292,33 @@ static int count_rows(const struct list *list, int64_t *ret_total, struct error 
         return -1;
     buffer_addf(&sql.text, " LIMIT %d)", LIST_TOTAL_MAX);
     if (list_sql_prepare(list->db, &sql, &statement, err) < 0 ||
-        statement_step(list->db, statement, err) < 0)
+        statement_step(list->db, statement.sql, err) < 0)
         return -1;
-    *ret_total = sqlite3_column_int64(statement, 0);
+    *ret_total = sqlite3_column_int64(statement.sql, 0);
+    return 0;
+}
+
+/*
+ * Most lists ask for the total of a function with very many executions, and counting to the most
+ * that is told costs more than the page. That there are so many stays true until some are removed.
+ */
+static int count(const struct list *list, int64_t *ret_total, struct error *err)
+{
+    const struct list_query *query = list->query;
+    struct kept_count *kept = &list->db->counts[(uint64_t)query->function_seq % KEPT_COUNTS];
+    unsigned long removals = atomic_load(&list->db->store->removals); /* before the rows are read */
+    bool is_of_function = list->entity == LIST_EXECUTIONS && query->filter_count == 0 &&
+                          text_is_empty(query->search) && !query->reader_roles &&
+                          !query->reader_user_id;
+
+    if (is_of_function && kept->function_seq == query->function_seq && kept->removals == removals) {
+        *ret_total = LIST_TOTAL_MAX;
+        return 0;
+    }
+    if (count_rows(list, ret_total, err) < 0)
+        return -1;
+    if (is_of_function && *ret_total == LIST_TOTAL_MAX)
+        *kept = (struct kept_count){ query->function_seq, removals };
     return 0;
 }
 
@@ -306,8 +330,7 @@ static int list_run(struct list *list, list_row *row, void *context, int64_t *re
 
     if (list_order(list, err) < 0 ||
         (query->cursor_id && !query->random && cursor_find(list, err) < 0) ||
-        (query->count && count_rows(list, &total, err) < 0) ||
-        page_read(list, row, context, err) < 0)
+        (query->count && count(list, &total, err) < 0) || page_read(list, row, context, err) < 0)
         return -1;
     if (ret_total)
         *ret_total = total;

@@ -1,8 +1,12 @@
-/* Filters as SQL conditions. Names come from the column rows only, values are always parameters. */
+/*
+ * Filters as SQL conditions. Names come from the column rows only; values are always parameters,
+ * but for the states of unusual executions.
+ */
 #include <string.h>
 
 #include "list_private.h"
 #include "mem.h"
+#include "text.h"
 
 /* What is compared with each value, and how the comparisons are joined. */
 struct comparison {
@@ -89,10 +93,31 @@ static void add_rows_of_ids(struct list_sql *sql, const struct filter *filter)
     list_sql_add(sql, ") AND ");
 }
 
+/*
+ * A state that is in the index executions_unusual, in the words of the index: SQLite cannot know
+ * what a parameter will be, nor compare without regard to case there.
+ */
+static bool add_unusual_state(struct list_sql *sql, const struct filter *filter)
+{
+    static const char *const states[] = { "failed", "waiting", "scheduled", "processing" };
+    const struct filter_value *value = &filter->values[0];
+
+    for (size_t i = 0; i < COUNT(states); i++)
+        if (filter->value_count == 1 && value->kind == VALUE_TEXT &&
+            text_equals_nocase(value->text, states[i])) {
+            buffer_addf(&sql->text, "t.status = '%s'", states[i]);
+            return true;
+        }
+    return false;
+}
+
 static void add_in(struct list_sql *sql, const struct column *column, const struct filter *filter)
 {
     if (filter->method == FILTER_EQUAL && (column->flags & COLUMN_INLINE))
         add_rows_of_ids(sql, filter);
+    if (filter->method == FILTER_EQUAL && (column->flags & COLUMN_UNUSUAL) &&
+        add_unusual_state(sql, filter))
+        return;
     list_sql_column(sql, column, true);
     list_sql_add(sql, filter->method == FILTER_EQUAL ? " IN " : " NOT IN ");
     add_values(sql, filter);

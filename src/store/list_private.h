@@ -27,9 +27,17 @@ const char *list_sql_own(struct list_sql *sql, char *text); /* frees it in the e
 /* t.name, or the expression; with_collation: as it is compared and ordered. */
 void list_sql_column(struct list_sql *sql, const struct column *column, bool with_collation);
 
-/* Prepares and binds; the result is finalized by the caller. */
-int list_sql_prepare(struct db *db, struct list_sql *sql, sqlite3_stmt **ret_statement,
+/* A statement that goes back to its connection, which keeps those of the last lists. */
+struct list_statement {
+    struct db *db;
+    sqlite3_stmt *sql;
+};
+
+/* Prepares or takes a kept one, and binds: the values must live until the release. */
+int list_sql_prepare(struct db *db, struct list_sql *sql, struct list_statement *ret_statement,
                      struct error *err);
+void list_statement_release(struct list_statement *statement);
+#define auto_list_statement __attribute__((cleanup(list_statement_release)))
 
 /* Conditions, each with " AND " in front. */
 int list_add_filters(struct list_sql *sql, enum list_entity entity, const struct list_query *query,

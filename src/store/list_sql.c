@@ -1,8 +1,16 @@
-/* Building SQL with bound parameters: see list_private.h. */
+/*
+ * Building SQL with bound parameters: see list_private.h.
+ *
+ * Clients ask the same lists again and again with other values, and preparing one costs as much as
+ * reading a page: a connection keeps the statements of its last lists.
+ */
 #include <stdlib.h>
+#include <string.h>
 
 #include "list_private.h"
 #include "mem.h"
+
+enum { KEPT_SQL_BYTES = 8192 }; /* longer ones will hardly be asked again */
 
 void list_sql_init(struct list_sql *sql)
 {
@@ -82,18 +90,48 @@ static void bind_value(sqlite3_stmt *statement, int index, const struct filter_v
     }
 }
 
-int list_sql_prepare(struct db *db, struct list_sql *sql, sqlite3_stmt **ret_statement,
+static sqlite3_stmt *take_kept(struct db *db, const struct buffer *text)
+{
+    for (size_t i = 0; i < KEPT_STATEMENTS; i++)
+        if (db->kept[i] && strcmp(sqlite3_sql(db->kept[i]), text->data) == 0)
+            return steal(db->kept[i]);
+    return NULL;
+}
+
+void list_statement_release(struct list_statement *statement)
+{
+    struct db *db = statement->db;
+    size_t place = 0;
+
+    if (!statement->sql)
+        return;
+    if (strlen(sqlite3_sql(statement->sql)) > KEPT_SQL_BYTES) {
+        statement_finalize(&statement->sql);
+        return;
+    }
+    while (place < KEPT_STATEMENTS && db->kept[place])
+        place++;
+    if (place == KEPT_STATEMENTS) {
+        place = db->kept_next++ % KEPT_STATEMENTS;
+        statement_finalize(&db->kept[place]);
+    }
+    statement_reset(&statement->sql);
+    db->kept[place] = steal(statement->sql);
+}
+
+int list_sql_prepare(struct db *db, struct list_sql *sql, struct list_statement *ret_statement,
                      struct error *err)
 {
     sqlite3_stmt *statement;
 
     if (sql->text.overflowed)
         return fail(err, ERROR_GENERAL_QUERY_INVALID, "The queries are too long.");
-    if (sqlite3_prepare_v3(db->handle, sql->text.data, (int)sql->text.size, 0, &statement, NULL) !=
-        SQLITE_OK)
+    statement = take_kept(db, &sql->text);
+    if (!statement && sqlite3_prepare_v3(db->handle, sql->text.data, (int)sql->text.size,
+                                         SQLITE_PREPARE_PERSISTENT, &statement, NULL) != SQLITE_OK)
         return db_fail(db, err);
     for (size_t i = 0; i < sql->value_count; i++)
         bind_value(statement, (int)i + 1, &sql->values[i]);
-    *ret_statement = statement;
+    *ret_statement = (struct list_statement){ db, statement };
     return 0;
 }

@@ -23,6 +23,15 @@ struct store {
     unsigned char secret[SECRET_BYTES];
     struct writer *writer;
     atomic_long fault_countdown; /* see store_fault.h; 0: no fault planned */
+    atomic_ulong removals;       /* commits that may have removed executions */
+};
+
+enum { KEPT_STATEMENTS = 16, KEPT_COUNTS = 64 };
+
+/* A function that had LIST_TOTAL_MAX executions or more when `removals` was this. */
+struct kept_count {
+    int64_t function_seq;
+    unsigned long removals;
 };
 
 struct db {
@@ -33,6 +42,11 @@ struct db {
     int64_t deadline_us;          /* monotonic; of what runs now */
     bool clock_held;              /* what runs now is more than one statement */
     struct usage_gathered *usage; /* of the writer's only: else NULL */
+    bool removing;                /* the writer's transaction removes executions */
+
+    sqlite3_stmt *kept[KEPT_STATEMENTS]; /* of lists, not in use; list_sql.c */
+    size_t kept_next;                    /* makes room when all places are taken */
+    struct kept_count counts[KEPT_COUNTS];
 };
 
 /* ---- connections: database.c ----------------------------------------------------------------- */
@@ -105,6 +119,7 @@ enum column_flags {
     COLUMN_NULLABLE = 1 << 7, /* "" is stored as null */
     COLUMN_SEALED = 1 << 8,   /* value of a variable: encrypted if the variable is secret */
     COLUMN_FINAL = 1 << 9,    /* status of a deployment: an update leaves `canceled` as it is */
+    COLUMN_UNUSUAL = 1 << 10, /* status of an execution: has the index executions_unusual */
 };
 
 struct column {

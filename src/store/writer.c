@@ -199,6 +199,9 @@ static int wal_grown(void *context, sqlite3 *handle, const char *name, int pages
 
     (void)handle;
     (void)name;
+    if (writer->db->removing) /* after the commit: a reader that counts now sees it */
+        atomic_fetch_add(&writer->store->removals, 1);
+    writer->db->removing = false;
     if (pages < writer->wal_pages)
         writer->wal_copied = 0; /* it has begun again at the front */
     writer->wal_pages = pages;

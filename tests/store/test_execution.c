@@ -231,9 +231,9 @@ static void test_pending__is_read_through_its_own_index(void **state)
 {
     struct fixture *fixture = *state;
 
-    plan_uses(fixture, STATEMENT_EXECUTION_WAITING, "executions_pending");
-    plan_uses(fixture, STATEMENT_EXECUTION_SCHEDULED, "executions_pending");
-    plan_uses(fixture, STATEMENT_SETTLE, "executions_pending");
+    plan_uses(fixture, STATEMENT_EXECUTION_WAITING, "executions_unusual");
+    plan_uses(fixture, STATEMENT_EXECUTION_SCHEDULED, "executions_unusual");
+    plan_uses(fixture, STATEMENT_SETTLE, "executions_unusual");
 }
 
 /* ---- usage ----------------------------------------------------------------------------------- */

@@ -1,6 +1,4 @@
-/*
- * Lists: every filter method, order, cursors both ways, totals, search, and the plan SQLite makes
- * of the hot one.
+/* Lists: every filter method, order, cursors both ways, totals, search. Plans: test_list_plans.c.
  */
 #include "fixture.h"
 
@@ -368,50 +366,6 @@ static void test_limit__stops_a_query_that_takes_too_long(void **state)
     list_ids(fixture, LIST_EXECUTIONS, query, "");
 }
 
-/* The plan of the statements that store_list sends, caught by SQLite's trace. */
-static int note_plan(unsigned type, void *context, void *statement, void *sql)
-{
-    struct buffer *plan = context;
-    sqlite3 *handle = sqlite3_db_handle(statement);
-    auto_free char *expanded = NULL;
-    auto_finalize sqlite3_stmt *explain = NULL;
-
-    (void)type;
-    if (strncmp(sql, "SELECT", 6) != 0)
-        return 0;
-    expanded = xasprintf("EXPLAIN QUERY PLAN %s", (const char *)sql);
-    sqlite3_trace_v2(handle, 0, NULL, NULL);
-    if (sqlite3_prepare_v2(handle, expanded, -1, &explain, NULL) == SQLITE_OK) {
-        while (sqlite3_step(explain) == SQLITE_ROW)
-            buffer_addf(plan, "%s\n", (const char *)sqlite3_column_text(explain, 3));
-    }
-    sqlite3_trace_v2(handle, SQLITE_TRACE_STMT, note_plan, context);
-    return 0;
-}
-
-static void test_executions__pages_follow_the_index_and_never_sort(void **state)
-{
-    struct fixture *fixture = *state;
-    struct order newest = { .column = column_of(LIST_EXECUTIONS, "$createdAt"),
-                            .descending = true };
-    struct list_query query = { .orders = &newest };
-    struct buffer plan;
-
-    given_function(fixture, "hello");
-    query.function_seq = function_seq(fixture, "hello");
-    buffer_init(&plan, 65536);
-    sqlite3_trace_v2(fixture->reader->handle, SQLITE_TRACE_STMT, note_plan, &plan);
-    list_ids(fixture, LIST_EXECUTIONS, query, "");
-    query.order_count = 1;
-    list_ids(fixture, LIST_EXECUTIONS, query, "");
-    sqlite3_trace_v2(fixture->reader->handle, 0, NULL, NULL);
-
-    assert_non_null(strstr(plan.data, "executions_of_function"));
-    if (strstr(plan.data, "TEMP B-TREE") || strstr(plan.data, "SCAN t"))
-        fail_msg("%s", plan.data);
-    buffer_release(&plan);
-}
-
 /* ---- search ---------------------------------------------------------------------------------- */
 
 static void test_search__finds_beginnings_of_words(void **state)
@@ -495,7 +449,6 @@ int main(void)
         TEST(test_executions__logs_are_read_on_request_and_ids_are_found),
         TEST(test_total__stops_at_five_thousand),
         TEST(test_limit__stops_a_query_that_takes_too_long),
-        TEST(test_executions__pages_follow_the_index_and_never_sort),
         TEST(test_search__finds_beginnings_of_words),
         TEST(test_search__of_the_other_lists),
         TEST(test_columns__every_attribute_filters_and_orders),
