@@ -202,6 +202,8 @@ static bool has_scope(const struct call *call, const char *scope)
 {
     if (call_is_key(call) && (call->endpoint->auth & AUTH_KEY) == 0)
         return false; /* only of clients: a key with every scope has no account either */
+    if (!call_is_key(call) && (call->endpoint->auth & AUTH_CLIENT) == 0)
+        return false; /* only of keys, though clients have the scope for something else */
     return is_among(call->caller.scopes, scope) || is_among(call->caller.scopes, "all") ||
            (call_is_key(call) && is_among(key_scopes, scope));
 }
