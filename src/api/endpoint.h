@@ -16,6 +16,7 @@
 #include "error.h"
 #include "multipart.h"
 #include "queries.h"
+#include "settings.h"
 #include "store.h"
 
 struct call;
@@ -136,9 +137,16 @@ struct endpoint_files {
 };
 
 struct rate_limit {
-    unsigned count, seconds; /* count 0: none. Keys are never limited */
-    const char *below;       /* only for response formats below this; NULL: all */
+    const char *setting; /* that has the number; NULL: no limit */
+    size_t offset;       /* of it in struct settings, an int64_t; 0 there: no limit */
+    unsigned seconds;
+    bool counts_keys;  /* all callers of a project together; otherwise each, and keys never */
+    const char *below; /* only for response formats below this; NULL: all */
 };
+/* RATE(rate_rules, 60): as many a minute as the setting says. */
+#define RATE(setting_, seconds_)                                                      \
+    .setting = #setting_, .offset = PARAM_FIELD_(struct settings, setting_, int64_t), \
+    .seconds = (seconds_)
 
 struct endpoint {
     const char *id; /* the operation's name in SDKs: functions.create. Unique */

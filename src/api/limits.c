@@ -1,21 +1,24 @@
 #include "limits.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
 
 #include "map.h"
 #include "mem.h"
-
-enum { LIMIT_CALLERS = 20000 };
+#include "origins.h"
 
 struct window {
+    TAILQ_ENTRY(window) link;
     int64_t ends_at; /* seconds */
-    unsigned count;
+    int64_t count;
+    char key[];
 };
 
 struct limits {
-    struct map windows; /* endpoint, project, address, user -> struct window * */
+    struct map windows;               /* key -> struct window * */
+    TAILQ_HEAD(queue, window) by_end; /* the one that ends first is first */
 };
 
 struct limits *limits_new(void)
@@ -23,69 +26,113 @@ struct limits *limits_new(void)
     struct limits *limits = xcalloc(1, sizeof(*limits));
 
     map_init(&limits->windows);
+    TAILQ_INIT(&limits->by_end);
     return limits;
 }
 
-/* Forgets windows that are over, or all of them when there are too many. */
-static void tidy(struct limits *limits, int64_t now, bool all)
+static void forget(struct limits *limits, struct window *window)
 {
-    size_t position = 0;
-    const char *key;
-    void *value;
-
-    while (map_next(&limits->windows, &position, &key, &value)) {
-        struct window *window = value;
-        if (all || window->ends_at <= now) {
-            map_remove(&limits->windows, key);
-            free(window);
-        }
-    }
+    TAILQ_REMOVE(&limits->by_end, window, link);
+    map_remove(&limits->windows, window->key);
+    free(window);
 }
 
 void limits_free(struct limits *limits)
 {
+    struct window *window;
+
     if (limits == NULL)
         return;
-    tidy(limits, 0, true);
+    while ((window = TAILQ_FIRST(&limits->by_end)) != NULL)
+        forget(limits, window);
     map_release(&limits->windows);
     free(limits);
 }
 
+/* Forgets windows that are over, and those over soonest while there is no room for another. */
+static void make_room(struct limits *limits, int64_t now, size_t most)
+{
+    struct window *window;
+
+    while ((window = TAILQ_FIRST(&limits->by_end)) != NULL &&
+           (window->ends_at <= now || limits->windows.count >= most))
+        forget(limits, window);
+}
+
+/* Past the longer windows, which are few: one a project. */
+static void queue_add(struct limits *limits, struct window *window)
+{
+    struct window *before = TAILQ_LAST(&limits->by_end, queue);
+
+    while (before != NULL && before->ends_at > window->ends_at)
+        before = TAILQ_PREV(before, queue, link);
+    if (before != NULL)
+        TAILQ_INSERT_AFTER(&limits->by_end, before, window, link);
+    else
+        TAILQ_INSERT_HEAD(&limits->by_end, window, link);
+}
+
+static const char *key_of(struct call *call)
+{
+    char owner[ADDRESS_OWNER_SIZE];
+
+    if (call->endpoint->limit.counts_keys)
+        return call_textf(call, "%s %s", call->endpoint->id, call->project_id);
+    address_owner(call->client_ip, owner);
+    return call_textf(call, "%s %s %s %s", call->endpoint->id, call->project_id, owner,
+                      call->caller.user_id);
+}
+
 static struct window *window_of(struct limits *limits, struct call *call, int64_t now)
 {
-    const char *key = call_textf(call, "%s %s %s %s", call->endpoint->id, call->project_id,
-                                 call->client_ip, call->caller.user_id);
+    const char *key = key_of(call);
     struct window *window = map_get(&limits->windows, key);
 
-    if (window == NULL) {
-        if (limits->windows.count >= LIMIT_CALLERS)
-            tidy(limits, now, false);
-        if (limits->windows.count >= LIMIT_CALLERS)
-            tidy(limits, now, true);
-        window = xcalloc(1, sizeof(*window));
-        map_set(&limits->windows, key, window);
-    }
-    if (window->ends_at <= now)
-        *window = (struct window){ .ends_at = now + call->endpoint->limit.seconds };
+    if (window != NULL && window->ends_at > now)
+        return window;
+    if (window != NULL)
+        forget(limits, window);
+    make_room(limits, now, (size_t)call->api->settings->rate_callers);
+    window = xcalloc(1, sizeof(*window) + strlen(key) + 1);
+    strcpy(window->key, key);
+    window->ends_at = now + call->endpoint->limit.seconds;
+    queue_add(limits, window);
+    map_set(&limits->windows, window->key, window);
     return window;
+}
+
+/* 0: none. */
+static int64_t limit_of(const struct call *call)
+{
+    const struct rate_limit *limit = &call->endpoint->limit;
+    const struct settings *settings = call->api->settings;
+    int64_t most;
+
+    if (limit->setting == NULL || !settings->rate_limits ||
+        (call_is_key(call) && !limit->counts_keys) ||
+        (limit->below != NULL && !call_below(call, limit->below)))
+        return 0;
+    memcpy(&most, (const char *)settings + limit->offset, sizeof(most));
+    return most;
 }
 
 int limits_check(struct limits *limits, struct call *call, struct error *err)
 {
-    const struct rate_limit *limit = &call->endpoint->limit;
     int64_t now = loop_realtime_us(call->api->loop) / 1000000;
+    const int64_t most = limit_of(call);
 
-    if (limit->count == 0 || call_is_key(call) ||
-        (limit->below != NULL && !call_below(call, limit->below)))
+    if (most == 0)
         return 0;
     struct window *window = window_of(limits, call, now);
-    if (window->count <= limit->count)
+    if (window->count <= most)
         window->count++;
-    unsigned left = window->count < limit->count ? limit->count - window->count : 0;
-    call_answer_header(call, "X-RateLimit-Limit", call_textf(call, "%u", limit->count));
-    call_answer_header(call, "X-RateLimit-Remaining", call_textf(call, "%u", left));
+    int64_t left = window->count < most ? most - window->count : 0;
+    call_answer_header(call, "X-RateLimit-Limit", call_textf(call, "%" PRId64, most));
+    call_answer_header(call, "X-RateLimit-Remaining", call_textf(call, "%" PRId64, left));
     call_answer_header(call, "X-RateLimit-Reset", call_textf(call, "%" PRId64, window->ends_at));
-    if (window->count > limit->count)
-        return fail(err, ERROR_GENERAL_RATE_LIMIT_EXCEEDED, NULL);
+    if (window->count > most)
+        return fail(err, ERROR_GENERAL_RATE_LIMIT_EXCEEDED, "%s (setting %s)",
+                    error_rows[ERROR_GENERAL_RATE_LIMIT_EXCEEDED].message,
+                    call->endpoint->limit.setting);
     return 0;
 }

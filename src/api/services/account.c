@@ -118,7 +118,7 @@ const struct endpoint account_endpoints[] = {
       .params_size = sizeof(struct account_jwt_input),
       .answers = &model_jwt,
       .status = 201,
-      .limit = { .count = 120, .seconds = 60 },
+      .limit = { RATE(rate_tokens, 60) },
       .summary = "Create a token from a token",
       .handle = account_create_jwt },
     { 0 },

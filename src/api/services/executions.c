@@ -491,7 +491,7 @@ const struct endpoint executions_endpoints[] = {
       .answers = &model_execution,
       .multipart_answer = true,
       .status = 201,
-      .limit = { .count = 60, .seconds = 60, .below = "1.4.0" },
+      .limit = { RATE(rate_executions, 60), .below = "1.4.0" },
       .event = "functions.[functionId].executions.[executionId].create",
       .runs = RUNS_ON_LOOP,
       .body_limit = (size_t)6 * BODY_MOST, /* a JSON text may escape every character */

@@ -517,6 +517,7 @@ const struct endpoint functions_endpoints[] = {
       .params_size = sizeof(struct function_input),
       .answers = &model_function,
       .status = 201,
+      .limit = { RATE(rate_functions, 86400), .counts_keys = true },
       .event = "functions.[functionId].create",
       .summary = "Create function",
       .handle = functions_create },

@@ -373,7 +373,7 @@ static const struct param redirect_params[] = {
 #define TAKES(rows, structure) .params = rows, .params_size = sizeof(struct structure)
 #define CREATES(rows)                                                                 \
     .method = "POST", TAKES(rows, rule_input), .answers = &model_rule, .status = 201, \
-    .limit = { .count = 10, .seconds = 60 }, .event = "rules.[ruleId].create"
+    .limit = { RATE(rate_rules, 60) }, .event = "rules.[ruleId].create"
 
 const struct endpoint rules_endpoints[] = {
     { READS("proxy.listRules"), .method = "GET", .path = RULES, TAKES(list_params, rule_list),
