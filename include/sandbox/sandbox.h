@@ -139,8 +139,9 @@ struct sandbox_plan {
 struct sandbox_child {
     pid_t pid; /* of the clone child (init of the pid namespace in `full`) */
     int pidfd;
-    char cgroup[64]; /* directory name below our cgroup, "" if none */
-    int status_fd;   /* with an init: how its child ended; -1: none. sandbox_reap() reads it */
+    char cgroup[64];  /* directory name below our cgroup, "" if none */
+    int status_fd;    /* with an init: how its child ended; -1: none. sandbox_reap() reads it */
+    bool own_program; /* keeps the limit of memory it was started with */
     uint64_t worker_id;
 };
 

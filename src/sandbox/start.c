@@ -120,7 +120,11 @@ int sandbox_start(struct sandbox_host *host, const struct sandbox_plan *plan,
 {
     struct prepared prepared;
     struct sandbox_child child = {
-        .pid = 0, .pidfd = -1, .status_fd = -1, .worker_id = plan->worker_id
+        .pid = 0,
+        .pidfd = -1,
+        .status_fd = -1,
+        .worker_id = plan->worker_id,
+        .own_program = plan->program_fd >= 0,
     };
     bool has_late = false;
     for (size_t i = 0; i < plan->path_count; i++) {

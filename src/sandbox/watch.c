@@ -139,6 +139,9 @@ void sandbox_apply_limit(struct sandbox_host *host, const struct sandbox_child *
         cgroup_set(host, child->cgroup, limit, true);
         return;
     }
+    if (child->own_program) {
+        return;
+    }
     struct change change = { .limit = limit,
                              .table = processes_read(host->inner, 0),
                              .child = child,
