@@ -40,6 +40,8 @@ int upload_write(const char *data_directory, const char *deployment_id, const ch
                  uint64_t temp_offset, uint64_t first, uint64_t bytes, struct error *err);
 int upload_add(const char *ranges, uint64_t first, uint64_t last, uint64_t size, char **ret_ranges,
                bool *ret_complete, struct error *err);
+/* How many of the pieces [0, piece_bytes), [piece_bytes, 2 * piece_bytes) ... of size are there. */
+uint64_t upload_whole_pieces(const char *ranges, uint64_t size, uint64_t piece_bytes);
 int upload_path(const char *data_directory, const char *deployment_id, char **ret_path);
 void upload_remove(const char *data_directory, const char *deployment_id);
 

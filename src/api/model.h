@@ -39,6 +39,7 @@ struct field {
     enum field_kind kind;
     size_t offset;
     bool sensitive; /* "" for callers without a key */
+    bool in_extra;  /* left out, of the documents too, unless the handler gives an extra */
     const char *constant;
     void (*write)(const struct writing *writing, const void *entity); /* the value, as JSON */
     /* for the documents */
@@ -106,6 +107,11 @@ extern const struct model model_usage_old; /* below 1.5.0 */
 extern const struct model model_runtime, model_specification, model_jwt, model_health_status;
 extern const struct model model_template_function, model_template_runtime, model_template_variable;
 extern const struct model model_health_version, model_error;
+
+/* extra of model_deployment in the answer to a piece of an upload. */
+struct deployment_extra {
+    int64_t chunks_total, chunks_uploaded;
+};
 
 /* extra of model_execution in the answer of POST executions. */
 struct execution_extra {

@@ -129,3 +129,18 @@ int upload_add(const char *ranges, uint64_t first, uint64_t last, uint64_t size,
     *ret_ranges = buffer_steal(&out, NULL);
     return 0;
 }
+
+uint64_t upload_whole_pieces(const char *ranges, uint64_t size, uint64_t piece_bytes)
+{
+    auto_free struct range *list = xcalloc(RANGES_MOST + 1, sizeof *list);
+    size_t count = read_ranges(ranges, list, RANGES_MOST);
+    uint64_t pieces = 0;
+
+    for (size_t i = 0; i < count; i++) { /* merged, so a whole piece is inside one of them */
+        uint64_t first = (list[i].first + piece_bytes - 1) / piece_bytes;
+        uint64_t end = list[i].last + 1 >= size ? (size + piece_bytes - 1) / piece_bytes
+                                                : (list[i].last + 1) / piece_bytes;
+        pieces += end > first ? end - first : 0;
+    }
+    return pieces;
+}

@@ -121,10 +121,24 @@ static void room_is_refused_below_the_reserve(void **state)
     assert_int_equal(err.type, ERROR_GENERAL_STORAGE_FULL);
 }
 
+static void pieces_are_counted_when_whole(void **state)
+{
+    (void)state;
+    assert_int_equal(upload_whole_pieces("[]", 25, 10), 0);
+    assert_int_equal(upload_whole_pieces("[[0,8]]", 25, 10), 0);
+    assert_int_equal(upload_whole_pieces("[[0,9]]", 25, 10), 1);
+    assert_int_equal(upload_whole_pieces("[[0,9],[20,24]]", 25, 10), 2);
+    assert_int_equal(upload_whole_pieces("[[1,18]]", 25, 10), 0);
+    assert_int_equal(upload_whole_pieces("[[5,24]]", 25, 10), 2);
+    assert_int_equal(upload_whole_pieces("[[0,24]]", 25, 10), 3);
+    assert_int_equal(upload_whole_pieces("[[0,29]]", 30, 10), 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ranges_merge_in_any_order),
+        cmocka_unit_test(pieces_are_counted_when_whole),
         cmocka_unit_test(pieces_become_a_package_named_by_its_content),
         cmocka_unit_test(archives_are_known_by_their_first_bytes),
         cmocka_unit_test(room_is_refused_below_the_reserve),

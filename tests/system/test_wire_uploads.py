@@ -156,6 +156,20 @@ class Uploads(harness.Case):
         self.assertTrue(answer.startswith(b'HTTP/1.1 202'), answer[:300])
         self.arrived('expect', json.loads(answer.partition(b'\r\n\r\n')[2])['$id'], self.big)
 
+    def test_answers_tell_how_many_pieces_are_here_and_the_last_one_that_all_are(self):
+        name, size, made = 'counted', len(self.big), {'$id': None}
+        self.api.function(name)
+        pieces = [(start, min(start + PIECE, size)) for start in range(0, size, PIECE)]
+        self.assertEqual(len(pieces), 3)
+        for count, (start, end) in enumerate((pieces[0], pieces[2], pieces[1], pieces[1]), 1):
+            made = self.accepted(self.api.upload_part(name, self.big, start, end, made['$id']))
+            self.assertEqual((made['chunksUploaded'], made['chunksTotal']), (min(count, 3), 3))
+        self.arrived(name, made['$id'], self.big)
+        self.assertNotIn('chunksTotal', self.api.deployment(name, made['$id']))
+        self.assertNotIn('chunksTotal', self.api.list(f'/functions/{name}/deployments')['deployments'][0])
+        whole = self.api.upload(name, self.small)
+        self.assertEqual((whole['chunksUploaded'], whole['chunksTotal']), (1, 1))
+
     def test_the_question_for_an_upload_without_an_id_says_nothing_of_pieces(self):
         self.api.function('asked')
         answer = self.api.ask('GET', '/functions/asked/deployments/')

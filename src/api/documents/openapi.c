@@ -59,6 +59,8 @@ static json_t *schema_of_model(const struct field *const *fields)
     json_t *properties = json_object(), *required = json_array();
 
     for (; *fields != NULL; fields++) {
+        if ((*fields)->in_extra)
+            continue;
         json_t *schema = schema_of_field(*fields);
         json_object_set_new(schema, "description", json_string((*fields)->text));
         json_object_set_new(properties, (*fields)->name, schema);

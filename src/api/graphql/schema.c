@@ -173,11 +173,14 @@ static void add_model(struct gql_schema *schema, const struct models *models,
     for (size_t level = 0; versions_level(level) != 0; level++) {
         const struct field *const *rows = models_fields(models, versions_level(level), model,
                                                         false);
-        for (; *rows != NULL; rows++)
+        for (; *rows != NULL; rows++) {
+            if ((*rows)->in_extra)
+                continue;
             add_field(&fields, &(struct gql_field){ .name = member_name(arena, (*rows)->name),
                                                     .type = type_of_field(arena, *rows),
                                                     .text = (*rows)->text,
                                                     .member = (*rows)->name });
+        }
     }
     add_object(schema, capital(arena, model->name, ""), &fields);
     if (model->items == NULL)

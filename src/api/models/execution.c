@@ -20,6 +20,22 @@ static void write_total_size(const struct writing *writing, const void *entity)
 const struct field field_deployment_size_total = F_OWN("size", "integer", write_total_size,
                                                        .text = "Bytes of source and build.");
 
+static void write_chunks_total(const struct writing *writing, const void *entity)
+{
+    const struct deployment_extra *extra = writing->extra;
+
+    (void)entity;
+    buffer_add_int(writing->out, extra->chunks_total);
+}
+
+static void write_chunks_uploaded(const struct writing *writing, const void *entity)
+{
+    const struct deployment_extra *extra = writing->extra;
+
+    (void)entity;
+    buffer_add_int(writing->out, extra->chunks_uploaded);
+}
+
 static const struct field deployment_fields[] = {
     F_TEXT("$id", struct deployment, id, .text = "Deployment ID."),
     F_DATE("$createdAt", struct deployment, created_at, .text = "Creation date."),
@@ -54,6 +70,10 @@ static const struct field deployment_fields[] = {
     F_TEXT("providerCommitUrl", struct deployment, provider_commit_url, .text = "Its URL."),
     F_TEXT("providerBranch", struct deployment, provider_branch, .text = "Branch."),
     F_TEXT("providerBranchUrl", struct deployment, provider_branch_url, .text = "Its URL."),
+    F_OWN("chunksTotal", "integer", write_chunks_total, .in_extra = true,
+          .text = "Pieces of 5 MiB of an upload."),
+    F_OWN("chunksUploaded", "integer", write_chunks_uploaded, .in_extra = true,
+          .text = "How many of them are here."),
     { 0 },
 };
 const struct model model_deployment = { "deployment", "deployments", deployment_fields };

@@ -74,6 +74,8 @@ void render_document(const struct writing *writing, const struct field *const *f
 {
     buffer_add_char(writing->out, '{');
     for (; *fields != NULL; fields++) {
+        if ((*fields)->in_extra && writing->extra == NULL)
+            continue;
         json_text_key(writing->out, (*fields)->name);
         write_value(writing, *fields, entity);
     }

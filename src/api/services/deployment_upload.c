@@ -19,6 +19,8 @@
 #include "text.h"
 #include "upload.h"
 
+enum { PIECE_BYTES = 5242880 }; /* as every library cuts them */
+
 struct receiving {
     struct call *call;
     const struct deployment_create *in;
@@ -265,6 +267,22 @@ static int receive_piece(struct receiving *r, struct error *err)
     return r->whole ? finish_pieces(r, err) : 0;
 }
 
+/*
+ * Parallel libraries take the answer that says all is here for the result: it is not said before
+ * the package is in its place. Pieces of other sizes are told in those of 5 MiB.
+ */
+static struct deployment_extra progress(const struct receiving *r, const struct deployment *now)
+{
+    uint64_t size = r->piecewise ? r->size : 1;
+    uint64_t total = (size + PIECE_BYTES - 1) / PIECE_BYTES, here = total;
+
+    if (*now->upload_ranges) {
+        here = upload_whole_pieces(now->upload_ranges, size, PIECE_BYTES);
+        here = here < total ? here : total - 1;
+    }
+    return (struct deployment_extra){ (int64_t)total, (int64_t)here };
+}
+
 static int answer(struct receiving *r, struct error *err)
 {
     struct call *call = r->call;
@@ -276,7 +294,8 @@ static int answer(struct receiving *r, struct error *err)
     if (store_deployment_get(call->db, call->project_id, r->function.id, r->deployment.id, true,
                              &now, err) < 0)
         return -1;
-    return call_answer(call, &now, NULL, err);
+    const struct deployment_extra extra = progress(r, &now);
+    return call_answer(call, &now, &extra, err);
 }
 
 int deployments_create(struct call *call, struct error *err)
