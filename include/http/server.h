@@ -27,8 +27,8 @@ struct http_header {
 
 /*
  * Requests whose framing contradicts itself (content-length beside transfer-encoding, two lengths,
- * a coding other than chunked) are refused with 400 here; what libmicrohttpd refuses itself (400,
- * 413, 431) is not announced either.
+ * a coding other than chunked) are announced to on_bad_framing alone; what libmicrohttpd refuses
+ * itself (400, 413, 414, 431) is not announced at all.
  */
 enum http_body {
     /* into request memory, up to body_limit; more answers through on_too_large */
@@ -48,6 +48,8 @@ struct http_handlers {
      * *body_limit (bytes).
      */
     enum http_body (*on_head)(void *context, struct http_request *request, size_t *body_limit);
+    /* Instead of on_head: answer (400). The connection is closed behind it. */
+    void (*on_bad_framing)(void *context, struct http_request *request);
     /*
      * HTTP_BODY_STREAM only. Takes the bytes now (returns true), or returns false: nothing was
      * taken, the connection is suspended, and the same bytes, perhaps with more behind them, come
@@ -68,10 +70,18 @@ struct http_handlers {
 
 struct http_options {
     struct loop *loop;
-    int listen_fd;        /* listening socket, non-blocking; stays the caller's */
-    unsigned connections; /* at once */
+    int listen_fd; /* listening socket, non-blocking; stays the caller's */
+    /*
+     * At once. Beyond that, who has waited longest for a request's head is closed for who comes,
+     * then slow bodies and slow readers.
+     */
+    unsigned connections;
+    /* without a byte, or until a head is there in full */
     unsigned idle_seconds;
-    /* bytes all gathered bodies may take together; past it readers are suspended */
+    /*
+     * bytes all gathered bodies may take together; past it readers are suspended, and those closed
+     * whose bodies hardly move
+     */
     size_t body_memory;
     struct http_handlers handlers;
 };

@@ -107,6 +107,23 @@ static enum http_body on_head(void *context, struct http_request *request, size_
     return body;
 }
 
+/* No function's domain either: whose request that would be is what cannot be told. */
+static void on_bad_framing(void *context, struct http_request *request)
+{
+    const struct incoming incoming = { .method = http_method(request),
+                                       .path = http_path(request),
+                                       .query = "",
+                                       .peer = http_client_address(request),
+                                       .origin = { .host = "", .client_ip = "" } };
+    struct call_inside *inside = exchange_new(context, &incoming);
+    struct error err;
+
+    inside->request = request;
+    fail(&err, ERROR_GENERAL_BAD_REQUEST,
+         "The request's framing headers contradict each other: Content-Length, Transfer-Encoding.");
+    exchange_fail(inside, &err);
+}
+
 static bool on_data(void *context, struct http_request *request, const char *data, size_t bytes)
 {
     struct exchange *exchange = http_request_user(request);
@@ -146,6 +163,7 @@ struct http_handlers front_handlers(struct api *api)
 {
     return (struct http_handlers){ .context = api,
                                    .on_head = on_head,
+                                   .on_bad_framing = on_bad_framing,
                                    .on_data = on_data,
                                    .on_complete = on_complete,
                                    .on_too_large = on_too_large,

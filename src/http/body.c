@@ -5,17 +5,20 @@
  */
 #include "front.h"
 
-enum { STEP_BYTES = 64 * 1024, WHOLE_BYTES = 1 << 20 };
+enum { STEP_BYTES = 64 * 1024 };
 
-/* How much to reserve next: a body of known, moderate length at once, others by doubling. */
+/*
+ * How much to reserve next: a small body of known length at once, others by doubling. So a length
+ * that is announced and never sent takes no memory from others.
+ */
 static size_t next_step(const struct http_request *request, size_t bytes)
 {
     size_t needed = request->body.size + bytes;
     size_t step = request->reserved * 2;
-    if (request->has_length && request->content_length <= WHOLE_BYTES)
-        step = (size_t)request->content_length;
-    else if (step < STEP_BYTES)
+    if (step < STEP_BYTES)
         step = STEP_BYTES;
+    if (request->has_length && request->content_length < step)
+        step = (size_t)request->content_length;
     if (step > request->body_limit)
         step = request->body_limit;
     if (step < needed)

@@ -1,7 +1,7 @@
 /*
- * The HTTP front from inside: what server.c (daemon and loop), request.c (from head to answer),
- * body.c (memory of bodies) and answer.c (building the response) share. Nobody outside this room
- * includes it.
+ * The HTTP front from inside: what server.c (daemon and loop), connections.c (who is closed),
+ * request.c (from head to answer), body.c (memory of bodies) and answer.c (building the response)
+ * share. Nobody outside this room includes it.
  *
  * A request that waits for its answer rests in one of two ways. Parked: MHD keeps the connection in
  * its ready list and asks again on every run, which costs nanoseconds, and the answer leaves in the
@@ -31,8 +31,9 @@ enum {
     RUNS_TO_READ = 1,          /* how often MHD must run until it has read what is there */
     RUNS_TO_SEND = 2, /* and sent the answer of a parked request, and noticed that all was sent */
     RUNS_TO_WAKE = 3, /* and taken a suspended connection back */
-    POOL_REQUESTS = 512,        /* request objects kept for reuse */
-    POOL_BODY_BYTES = 16 * 1024 /* body memory a kept request object may hold on to */
+    POOL_REQUESTS = 512,         /* request objects kept for reuse */
+    POOL_BODY_BYTES = 16 * 1024, /* body memory a kept request object may hold on to */
+    CONNECTION_SPARES = 64 /* beyond the limit, so that who comes can push out who only sits */
 };
 
 enum request_phase {
@@ -74,6 +75,9 @@ struct http_request {
     size_t header_count;
     char address[INET6_ADDRSTRLEN];
 
+    int64_t since_us;  /* that its client has the next word: of its body, or in reading */
+    uint64_t received; /* bytes of the body since then */
+
     size_t body_limit;
     size_t reserved; /* bytes of the server's body memory */
     size_t wanted;   /* bytes waited for, with wants_memory */
@@ -88,18 +92,23 @@ struct http_request {
 };
 
 TAILQ_HEAD(request_list, http_request);
+TAILQ_HEAD(connection_list, http_connection);
 
 struct http_server {
     struct loop *loop;
     struct http_handlers handlers;
     struct MHD_Daemon *daemon;
-    struct MHD_Response
-        *bad_framing; /* 400: content-length and transfer-encoding contradict each other */
     struct loop_watch *watch;
     int listen_fd; /* our duplicate, or -1 */
 
     size_t open_count, parked_count, suspended_count, free_count;
     struct request_list parked, suspended, ended, free;
+
+    struct connection_list waiting; /* for a head, longest first */
+    struct connection_list busy;
+    size_t connection_count, connection_limit;
+    int64_t idle_us;    /* that a connection may wait for a whole head */
+    int64_t look_by_us; /* for slow clients again, not before */
 
     struct request_list memory_line;
     size_t body_memory, body_used;
@@ -122,6 +131,18 @@ void server_suspend(struct http_request *request);
 void server_wake(struct http_request *request);
 /* Takes it off the list of those that rest, no more. */
 void server_forget(struct http_request *request);
+
+/* connections.c: who must go when there are too many */
+
+/* MHD_NotifyConnectionCallback */
+void connections_note(void *context, struct MHD_Connection *connection, void **socket_context,
+                      enum MHD_ConnectionNotificationCode code);
+void connection_begins(struct http_request *request); /* its head is there */
+void connection_ends(struct http_request *request);   /* before its connection is forgotten */
+/* At the end of a turn: closes who took too long, or who must go. */
+void connections_tidy(struct http_server *server);
+/* Longest wait until the next connections_tidy(), or -1. */
+int64_t connections_wait_us(const struct http_server *server);
 
 /* request.c: MHD's callbacks */
 void *request_line(void *context, const char *target, struct MHD_Connection *connection);

@@ -122,6 +122,7 @@ static enum MHD_Result hand_over_answer(struct http_request *request)
     struct MHD_Response *response = steal(request->response);
     unsigned status = request->status;
     request->phase = PHASE_ANSWERED;
+    request->since_us = loop_now_us(request->server->loop);
     enum MHD_Result result = MHD_queue_response(request->connection, status, response);
     MHD_destroy_response(response); /* MHD has its own reference */
     return result;
@@ -159,12 +160,13 @@ static enum MHD_Result begin(struct http_request *request, const char *url, cons
     request->path = url;
     request->method = method;
     MHD_get_connection_values(request->connection, MHD_HEADER_KIND, note_header, request);
-    if (request->bad_framing) {
-        request->phase = PHASE_ANSWERED;
-        return MHD_queue_response(request->connection, 400, server->bad_framing);
-    }
     request->phase = PHASE_BODY;
+    connection_begins(request);
     server->announced_in_hook |= server->in_hook;
+    if (request->bad_framing) {
+        server->handlers.on_bad_framing(server->handlers.context, request);
+        return hand_over_answer(request); /* MHD closes: what follows may be anything */
+    }
     request->body_limit = server->body_memory;
     request->body_mode = server->handlers.on_head(server->handlers.context, request,
                                                   &request->body_limit);
@@ -215,7 +217,7 @@ static enum MHD_Result stream(struct http_request *request, const char *data, si
     return MHD_YES;
 }
 
-static enum MHD_Result take_body(struct http_request *request, const char *data, size_t *bytes)
+static enum MHD_Result hand_on_body(struct http_request *request, const char *data, size_t *bytes)
 {
     if (request->answered || request->too_large)
         return discard(request, bytes);
@@ -228,6 +230,14 @@ static enum MHD_Result take_body(struct http_request *request, const char *data,
         return discard(request, bytes);
     }
     return MHD_NO;
+}
+
+static enum MHD_Result take_body(struct http_request *request, const char *data, size_t *bytes)
+{
+    size_t offered = *bytes;
+    enum MHD_Result result = hand_on_body(request, data, bytes);
+    request->received += offered - *bytes;
+    return result;
 }
 
 void http_request_resume_body(struct http_request *request)
@@ -311,7 +321,7 @@ enum MHD_Result request_handle(void *context, struct MHD_Connection *connection,
 void request_end(struct http_request *request, bool client_left)
 {
     struct http_server *server = request->server;
-    if (request->method != NULL && !request->bad_framing)
+    if (request->method != NULL)
         server->handlers.on_end(server->handlers.context, request, client_left);
     server->open_count--;
     body_release(request);
@@ -330,6 +340,7 @@ void request_over(void *context, struct MHD_Connection *connection, void **ret_r
         return;
     *ret_request = NULL;
     server_forget(request);
+    connection_ends(request);
     request->connection = NULL;
     request->client_left = code != MHD_REQUEST_TERMINATED_COMPLETED_OK;
     if (server->answering == request)

@@ -13,8 +13,6 @@
 #include "fd.h"
 #include "mem.h"
 
-static const char bad_framing_text[] = "The request's framing headers contradict each other.\n";
-
 /* MHD must leave the request line alone: paths travel as they were sent. */
 static size_t keep_escapes(void *context, struct MHD_Connection *connection, char *text)
 {
@@ -81,6 +79,8 @@ void server_wake(struct http_request *request)
     }
     if (request->server->runs < runs)
         request->server->runs = runs;
+    request->since_us = loop_now_us(request->server->loop);
+    request->received = 0;
     request->server->run_wanted = true;
     server_forget(request);
 }
@@ -139,6 +139,7 @@ static void on_turn_end(void *context)
         run_daemon(server);
     if (server->parked_count > 0)
         suspend_long_parked(server);
+    connections_tidy(server);
     deliver_ends(server);
     server->in_hook = false;
 }
@@ -158,11 +159,13 @@ static int64_t longest_wait_us(void *context)
         return left > 0 ? left : 0;
     }
     MHD_UNSIGNED_LONG_LONG timeout_ms = 0;
+    int64_t wait_us = connections_wait_us(server);
     if (MHD_get_timeout(server->daemon, &timeout_ms) == MHD_NO)
-        return -1;
+        return wait_us;
     if (timeout_ms > INT32_MAX)
         timeout_ms = INT32_MAX;
-    int64_t wait_us = (int64_t)timeout_ms * 1000;
+    if (wait_us < 0 || wait_us > (int64_t)timeout_ms * 1000)
+        wait_us = (int64_t)timeout_ms * 1000;
     server->run_by_us = now + wait_us;
     return wait_us;
 }
@@ -178,17 +181,15 @@ static int start_daemon(struct http_server *server, const struct http_options *o
     server->daemon = MHD_start_daemon(
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_TURBO, 0, NULL, NULL, request_handle,
         server, MHD_OPTION_LISTEN_SOCKET, (MHD_socket)server->listen_fd,
-        MHD_OPTION_CONNECTION_LIMIT, options->connections, MHD_OPTION_CONNECTION_TIMEOUT,
-        options->idle_seconds, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES,
-        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK, request_line, (void *)server,
-        MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, (void *)server, MHD_OPTION_NOTIFY_COMPLETED,
-        request_over, (void *)server, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
+        MHD_OPTION_CONNECTION_LIMIT, options->connections + CONNECTION_SPARES,
+        MHD_OPTION_NOTIFY_CONNECTION, connections_note, (void *)server,
+        MHD_OPTION_CONNECTION_TIMEOUT, options->idle_seconds, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)CONNECTION_MEMORY_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_URI_LOG_CALLBACK, request_line, (void *)server, MHD_OPTION_UNESCAPE_CALLBACK,
+        keep_escapes, (void *)server, MHD_OPTION_NOTIFY_COMPLETED, request_over, (void *)server,
+        MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
     if (server->daemon == NULL)
         return fail_errno(err, "http: libmicrohttpd did not start");
-    server->bad_framing = MHD_create_response_from_buffer(
-        sizeof(bad_framing_text) - 1, (void *)(uintptr_t)bad_framing_text, MHD_RESPMEM_PERSISTENT);
-    if (server->bad_framing == NULL)
-        return fail(err, ERROR_INTERNAL, "http: out of memory");
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(server->daemon,
                                                            MHD_DAEMON_INFO_EPOLL_FD);
     if (info == NULL)
@@ -204,6 +205,8 @@ int http_server_new(const struct http_options *options, struct http_server **ret
     server->loop = options->loop;
     server->handlers = options->handlers;
     server->body_memory = options->body_memory;
+    server->connection_limit = options->connections;
+    server->idle_us = (int64_t)options->idle_seconds * 1000000;
     server->listen_fd = -1;
     server->runs = RUNS_TO_READ;
     server->run_wanted = true; /* the first run puts the listening socket into MHD's epoll set */
@@ -214,6 +217,8 @@ int http_server_new(const struct http_options *options, struct http_server **ret
     TAILQ_INIT(&server->ended);
     TAILQ_INIT(&server->free);
     TAILQ_INIT(&server->memory_line);
+    TAILQ_INIT(&server->waiting);
+    TAILQ_INIT(&server->busy);
     if (start_daemon(server, options, err) < 0) {
         http_server_free(server);
         return -1;
@@ -261,8 +266,6 @@ void http_server_free(struct http_server *server)
     }
     fd_close(&server->listen_fd);
     deliver_ends(server);
-    if (server->bad_framing != NULL)
-        MHD_destroy_response(server->bad_framing);
     struct http_request *request;
     while ((request = TAILQ_FIRST(&server->free)) != NULL) {
         TAILQ_REMOVE(&server->free, request, link);

@@ -124,6 +124,13 @@ static enum http_body on_head(void *context, struct http_request *request, size_
     return HTTP_BODY_STREAM;
 }
 
+static void on_bad_framing(void *context, struct http_request *request)
+{
+    struct echo_server *echo = context;
+    atomic_fetch_add(&echo->bad_framings, 1);
+    answer_text(request, 400, "bad framing");
+}
+
 static void resume_body(void *context)
 {
     http_request_resume_body(context);
@@ -203,7 +210,7 @@ static void *run(void *context)
     return NULL;
 }
 
-struct echo_server *echo_start(size_t body_memory, unsigned idle_seconds)
+struct echo_server *echo_start(size_t body_memory, unsigned idle_seconds, unsigned connections)
 {
     struct echo_server *echo = xcalloc(1, sizeof(*echo));
     struct sockaddr_in address = { .sin_family = AF_INET,
@@ -223,11 +230,12 @@ struct echo_server *echo_start(size_t body_memory, unsigned idle_seconds)
     assert_int_equal(loop_new(&echo->loop, &err), 0);
     struct http_options options = { .loop = echo->loop,
                                     .listen_fd = echo->listen_fd,
-                                    .connections = 500,
+                                    .connections = connections,
                                     .idle_seconds = idle_seconds,
                                     .body_memory = body_memory,
                                     .handlers = { .context = echo,
                                                   .on_head = on_head,
+                                                  .on_bad_framing = on_bad_framing,
                                                   .on_data = on_data,
                                                   .on_complete = on_complete,
                                                   .on_too_large = on_too_large,
@@ -248,7 +256,7 @@ void echo_stop(struct echo_server *echo)
 {
     loop_post(echo->loop, stop_loop, echo->loop);
     pthread_join((pthread_t)echo->thread, NULL);
-    assert_int_equal(echo->heads, echo->ended);
+    assert_int_equal(echo->heads + echo->bad_framings, echo->ended);
     loop_free(echo->loop);
     close(echo->listen_fd);
     unlink(echo->file);

@@ -17,10 +17,10 @@ struct echo_server {
     size_t body_bytes;         /* of the stream under way */
     bool refused_once;
     char *file; /* path of what /file answers */
-    atomic_int stopped, heads, completes, ended, left, refused, too_large;
+    atomic_int stopped, heads, completes, ended, left, refused, too_large, bad_framings;
 };
 
-struct echo_server *echo_start(size_t body_memory, unsigned idle_seconds);
+struct echo_server *echo_start(size_t body_memory, unsigned idle_seconds, unsigned connections);
 void echo_stop(struct echo_server *echo);
 void echo_stop_accepting(struct echo_server *echo);   /* done when it returns */
 void echo_release(struct echo_server *echo);          /* answers /hold */

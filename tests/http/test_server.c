@@ -1,5 +1,6 @@
 /* The HTTP front over real sockets: framing, keep-alive, answers at once and late, leaving clients,
  * limits. */
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,7 +20,7 @@ enum { MIB = 1 << 20 };
 
 static int setup(void **state)
 {
-    *state = echo_start(64 * MIB, 30);
+    *state = echo_start(64 * MIB, 30, 500);
     return 0;
 }
 
@@ -355,7 +356,7 @@ static void a_head_beyond_its_memory_is_refused(void **state)
 static void bodies_wait_for_memory(void **state)
 {
     enum { CLIENTS = 8 };
-    struct echo_server *echo = echo_start(100 * 1024, 30);
+    struct echo_server *echo = echo_start(100 * 1024, 30, 500);
     int clients[CLIENTS];
     auto_free char *body = letters(90000);
     (void)state;
@@ -384,13 +385,85 @@ static void bodies_wait_for_memory(void **state)
 
 static void a_silent_connection_is_closed(void **state)
 {
-    struct echo_server *echo = echo_start(MIB, 1);
+    struct echo_server *echo = echo_start(MIB, 1, 500);
     int client = echo_connect(echo);
     (void)state;
     echo_send(client, "GET /echo HTTP/1.1\r\nHost");
     assert_true(echo_is_closed(client));
     close(client);
     assert_int_equal(echo->heads, 0);
+    echo_stop(echo);
+}
+
+static void a_head_that_comes_too_slowly_is_not_waited_for(void **state)
+{
+    struct echo_server *echo = echo_start(MIB, 1, 500);
+    int client = echo_connect(echo);
+    struct pollfd poll_fd = { .fd = client, .events = POLLIN };
+    int bytes = 0;
+
+    (void)state;
+    echo_send(client, "GET /echo HTTP/1.1\r\nX: ");
+    while (bytes < 40 && poll(&poll_fd, 1, 200) == 0) {
+        echo_send(client, "x");
+        bytes++;
+    }
+    assert_in_range(bytes, 2, 39);
+    assert_int_equal(echo->heads, 0);
+    close(client);
+    echo_stop(echo);
+}
+
+static void who_only_sits_makes_room_for_who_comes(void **state)
+{
+    enum { LIMIT = 20, SITTING = 150 };
+    struct echo_server *echo = echo_start(MIB, 30, LIMIT);
+    int sitting[SITTING], held = echo_connect(echo);
+
+    (void)state;
+    echo_send(held, "GET /hold HTTP/1.1\r\nHost: h\r\n\r\n");
+    echo_wait(&echo->completes, 1);
+    for (int i = 0; i < SITTING; i++) {
+        sitting[i] = echo_connect(echo);
+        echo_send(sitting[i], "GET /echo HTTP/1.1\r\n");
+    }
+    int client = echo_connect(echo);
+    exchange(client, "GET /echo HTTP/1.1\r\nHost: h\r\n\r\n", " 200 ", "");
+    assert_true(echo_is_closed(sitting[0]));
+    echo_release(echo); /* who waits for us is not closed */
+    auto_free char *answer = echo_receive(held, true);
+    assert_has(answer, " 200 ");
+
+    close(client);
+    close(held);
+    for (int i = 0; i < SITTING; i++)
+        close(sitting[i]);
+    echo_stop(echo);
+}
+
+static void bodies_that_hardly_move_free_their_memory(void **state)
+{
+    enum { SLOW = 8 };
+    struct echo_server *echo = echo_start(256 * 1024, 30, 500);
+    int slow[SLOW];
+
+    (void)state;
+    for (int i = 0; i < SLOW; i++) {
+        slow[i] = echo_connect(echo);
+        echo_send(slow[i], "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 200000\r\n\r\nx");
+    }
+    echo_wait(&echo->heads, SLOW);
+    auto_free char *body = letters(100000);
+    auto_free char *request = xasprintf(
+        "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n%s", body);
+    int client = echo_connect(echo);
+    struct timeval patience = { .tv_sec = 20 };
+    setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    exchange(client, request, " 200 ", "");
+
+    close(client);
+    for (int i = 0; i < SLOW; i++)
+        close(slow[i]);
     echo_stop(echo);
 }
 
@@ -424,6 +497,9 @@ int main(void)
         SERVED(a_head_beyond_its_memory_is_refused),
         cmocka_unit_test(bodies_wait_for_memory),
         cmocka_unit_test(a_silent_connection_is_closed),
+        cmocka_unit_test(a_head_that_comes_too_slowly_is_not_waited_for),
+        cmocka_unit_test(who_only_sits_makes_room_for_who_comes),
+        cmocka_unit_test(bodies_that_hardly_move_free_their_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

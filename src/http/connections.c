@@ -1,0 +1,172 @@
+/*
+ * Who must go when there are too many. Connections that nothing useful comes from (idle, silent, or
+ * a byte at a time) cost their owner nothing, so they must not keep others out: past the limit the
+ * connection that has waited longest for a request's head is closed, then bodies that hardly move,
+ * then answers that are hardly read. A head has as long to arrive in full as an idle connection may
+ * be idle. What waits for us, not for its client, is never closed.
+ *
+ * Closing is shutdown(): libmicrohttpd reads the end and does the rest.
+ */
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "front.h"
+#include "mem.h"
+
+enum {
+    SLOW_BYTES = 16 * 1024,          /* a second: a body below that hardly moves */
+    SLOW_AFTER_US = 5 * 1000 * 1000, /* of its time are looked at, at least */
+    READ_WITHIN_US = 30 * 1000 * 1000,
+    LOOK_EVERY_US = 500 * 1000 /* at everybody, while there is need */
+};
+
+struct http_connection {
+    TAILQ_ENTRY(http_connection) link; /* waiting or busy; none once it is closed by us */
+    struct MHD_Connection *connection;
+    struct http_request *request; /* its head is there; NULL: waiting for one */
+    int64_t since_us;             /* waiting */
+    bool is_closing;
+};
+
+static struct connection_list *list_of(struct http_server *server,
+                                       const struct http_connection *connection)
+{
+    return connection->request == NULL ? &server->waiting : &server->busy;
+}
+
+static void close_it(struct http_server *server, struct http_connection *connection)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+        connection->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+    TAILQ_REMOVE(list_of(server, connection), connection, link);
+    connection->is_closing = true;
+    if (info != NULL)
+        shutdown(info->connect_fd, SHUT_RDWR);
+    server->run_wanted = true;
+}
+
+/* ---- who is slow ----------------------------------------------------------------------------- */
+
+static bool is_slow(const struct http_request *request, int64_t now)
+{
+    int64_t taken = now - request->since_us;
+
+    if (request->rest != REST_NONE)
+        return false;
+    if (request->phase == PHASE_BODY)
+        return taken >= SLOW_AFTER_US &&
+               request->received < (uint64_t)(taken / 1000000) * SLOW_BYTES;
+    return request->phase == PHASE_ANSWERED && taken >= READ_WITHIN_US;
+}
+
+static void close_slow(struct http_server *server, bool readers_too)
+{
+    int64_t now = loop_now_us(server->loop);
+    struct http_connection *next, *connection = TAILQ_FIRST(&server->busy);
+
+    if (now < server->look_by_us)
+        return;
+    server->look_by_us = now + LOOK_EVERY_US;
+    for (; connection != NULL; connection = next) {
+        next = TAILQ_NEXT(connection, link);
+        if ((readers_too || connection->request->phase == PHASE_BODY) &&
+            is_slow(connection->request, now))
+            close_it(server, connection);
+    }
+}
+
+void connections_tidy(struct http_server *server)
+{
+    struct http_connection *first;
+    int64_t now = loop_now_us(server->loop);
+
+    while ((first = TAILQ_FIRST(&server->waiting)) != NULL &&
+           now - first->since_us > server->idle_us)
+        close_it(server, first);
+    if (!TAILQ_EMPTY(&server->memory_line))
+        close_slow(server, false);
+    else if (server->connection_count > server->connection_limit)
+        close_slow(server, true);
+}
+
+int64_t connections_wait_us(const struct http_server *server)
+{
+    bool is_pressed = !TAILQ_EMPTY(&server->memory_line) ||
+                      server->connection_count > server->connection_limit;
+
+    return is_pressed ? LOOK_EVERY_US : -1;
+}
+
+/* ---- coming, working, going ------------------------------------------------------------------ */
+
+static void wait_for_head(struct http_server *server, struct http_connection *connection)
+{
+    connection->request = NULL;
+    connection->since_us = loop_now_us(server->loop);
+    TAILQ_INSERT_TAIL(&server->waiting, connection, link);
+}
+
+static void come(struct http_server *server, struct MHD_Connection *of, void **ret_connection)
+{
+    struct http_connection *connection = xcalloc(1, sizeof(*connection));
+
+    connection->connection = of;
+    wait_for_head(server, connection);
+    *ret_connection = connection;
+    if (++server->connection_count <= server->connection_limit)
+        return;
+    if (TAILQ_FIRST(&server->waiting) != connection)
+        close_it(server, TAILQ_FIRST(&server->waiting));
+    else
+        close_slow(server, true);
+}
+
+static void go(struct http_server *server, struct http_connection *connection)
+{
+    if (!connection->is_closing)
+        TAILQ_REMOVE(list_of(server, connection), connection, link);
+    server->connection_count--;
+    free(connection);
+}
+
+void connections_note(void *context, struct MHD_Connection *connection, void **socket_context,
+                      enum MHD_ConnectionNotificationCode code)
+{
+    if (code == MHD_CONNECTION_NOTIFY_STARTED)
+        come(context, connection, socket_context);
+    else if (*socket_context != NULL)
+        go(context, steal(*socket_context));
+}
+
+static struct http_connection *connection_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+        connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+    return info == NULL ? NULL : info->socket_context;
+}
+
+void connection_begins(struct http_request *request)
+{
+    struct http_server *server = request->server;
+    struct http_connection *connection = connection_of(request->connection);
+
+    request->since_us = loop_now_us(server->loop);
+    if (connection == NULL || connection->is_closing)
+        return;
+    TAILQ_REMOVE(&server->waiting, connection, link);
+    connection->request = request;
+    TAILQ_INSERT_TAIL(&server->busy, connection, link);
+}
+
+void connection_ends(struct http_request *request)
+{
+    struct http_server *server = request->server;
+    struct http_connection *connection = connection_of(request->connection);
+
+    if (connection == NULL || connection->is_closing || connection->request != request)
+        return;
+    TAILQ_REMOVE(&server->busy, connection, link);
+    wait_for_head(server, connection);
+}
