@@ -53,6 +53,31 @@ class PythonCases(Case):
         for _ in range(2):
             self.assertEqual(json.loads(self.call("oneTask").text), ["unset", "set", True, True, 1])
 
+    def test_a_handler_that_never_waits_leaves_nothing_to_the_next(self):
+        if tuple(map(int, self.worker.version.split(".")[:2])) < (3, 11):
+            self.skipTest("its first step is not taken outside of the event loop")
+        for trace in (b"set", b"cancel", b"nothing", b"set"):
+            self.assertEqual(self.call("noWait", body=trace).text, "unset")
+        self.assertEqual(self.call("noWait", body=b"cancel").text, "unset")
+        self.assertEqual(json.loads(self.call("oneTask").text)[:4], ["unset", "set", True, True])
+
+    def test_each_handler_has_its_own_timeout(self):
+        self.assertEqual(self.call("plaintextResponse", timeout_ms=300).status, 200)
+        self.assertEqual(self.call("wait", body=b"0.6", timeout_ms=5000).text, "waited")
+        start = time.monotonic()
+        self.assertEqual(self.call("wait", body=b"3", timeout_ms=200).status, 500)
+        self.assertLess(time.monotonic() - start, 1)
+        self.assertEqual(self.call("plaintextResponse", timeout_ms=100).status, 200)
+        time.sleep(0.3)
+        self.assertEqual(self.call("plaintextResponse", timeout_ms=0).status, 200)
+        self.assertEqual(self.call("wait", body=b"0.3", timeout_ms=0).text, "waited")
+        self.assertEqual(self.call("wait", body=b"3", timeout_ms=200).status, 500)
+
+    def test_headers_that_are_equal_to_python_but_not_alike(self):
+        for value, text in (("1", "1"), (1, "1"), (True, "True"), (1.0, "1.0"), ("1", "1"), (["a", "b"], "a, b")):
+            body = json.dumps({"body": "", "headers": {"x-value": value}}).encode()
+            self.assertEqual(self.call("valueFromBody", body=body).header("x-value"), text)
+
     def test_tasks_go_on_between_requests(self):
         self.assertEqual(self.call("background").text, "started")
         time.sleep(0.3)

@@ -16,10 +16,12 @@ TIMED_OUT = "Execution timed out."
 TOO_LARGE = b"Maximum request body size 20971520 exceeded"
 PATIENCE_SECONDS = 0.02         # lines of a handler that runs longer are sent as they come
 CANCEL_SECONDS = 0.1            # for a cancelled handler to clean up
+TICK_SECONDS = 0.001            # the shortest time the timer is set to: 0 would stop it
 BLOCKED_SECONDS = 0.2           # after its timeout, when an async handler that blocks is interrupted
 OURS = ("content-length", "transfer-encoding", "connection", "keep-alive", "trailer", "upgrade")
 PLAIN = b"content-type: text/plain; charset=utf-8\r\n"
 KNOWN_MOST = 256
+KNOWN_BYTES = 1024
 
 
 class TimedOut(BaseException):
@@ -122,6 +124,18 @@ class Request:
         return value
 
 
+encode = None
+
+
+def compact_json(value):
+    """json.dumps() would make an encoder for each call."""
+    global encode
+    if encode is None:
+        from json import JSONEncoder
+        encode = JSONEncoder(separators=(",", ":")).encode
+    return encode(value)
+
+
 def with_header(headers, name, value):
     result = {key: one for key, one in (headers or {}).items() if str(key).lower() != name}
     result[name] = value
@@ -139,9 +153,7 @@ class Response:
         return self.binary(body, statusCode, headers)
 
     def json(self, obj, statusCode=200, headers=None):
-        import json
-        return self.text(json.dumps(obj, separators=(",", ":")), statusCode,
-                         with_header(headers, "content-type", "application/json"))
+        return self.text(compact_json(obj), statusCode, with_header(headers, "content-type", "application/json"))
 
     def empty(self):
         return self.text("", 204, {})
@@ -154,8 +166,7 @@ def log_text(value):
     if isinstance(value, str):
         return value
     if isinstance(value, (list, dict, tuple)):
-        import json
-        return json.dumps(value, separators=(",", ":"))
+        return compact_json(value)
     return str(value)
 
 
@@ -189,7 +200,8 @@ def content_type(given):
 
 def header_line(name, value):
     text = name + ": " + (value if isinstance(value, str) else str(value))
-    if value is None or not name or not name.isascii() or any(c in text for c in "\r\n\0") or ":" in name or " " in name:
+    if (value is None or not name or not name.isascii() or ":" in name or " " in name
+            or "\r" in text or "\n" in text or "\0" in text):
         raise ValueError("Invalid header: %r" % name)
     return text + "\r\n"
 
@@ -208,20 +220,23 @@ def header_block(headers):
     return "".join(lines).encode("utf-8", "surrogateescape")
 
 
-known = {}                      # content type -> block that holds nothing else
+known = {}                      # names and values, all of them str -> their block: most functions answer with the same
 
 
 def block_of(headers):
     if not headers:
         return PLAIN
-    only = headers.get("content-type") if len(headers) == 1 else None
-    if not isinstance(only, str):
+    pairs = tuple(headers.items())
+    try:
+        block = known.get(pairs)
+    except TypeError:                   # a list of values
         return header_block(headers)
-    block = known.get(only)
     if block is None:
         block = header_block(headers)
-        if len(known) < KNOWN_MOST:
-            known[only] = block
+        if len(block) <= KNOWN_BYTES and all(type(text) is str for pair in pairs for text in pair):
+            if len(known) >= KNOWN_MOST:
+                known.clear()
+            known[pairs] = block
     return block
 
 
@@ -312,8 +327,8 @@ def explain(error):
 class Rest(Coroutine):
     """What is left of a coroutine whose first step was taken outside of its task and gave `first`, which it waits for."""
 
-    def __init__(self, coroutine):
-        self.coroutine, self.first, self.begun = coroutine, None, False
+    def __init__(self):
+        self.coroutine, self.first, self.begun = None, None, False
 
     def __await__(self):
         return self
@@ -330,6 +345,20 @@ class Rest(Coroutine):
 
     def close(self):
         self.coroutine.close()
+
+
+class FirstStep:
+    """A task for a handler's first step, with its context. If no variable was set and nothing cancelled, it is as good as new
+    for the next handler."""
+
+    __slots__ = ("rest", "context", "task", "start")
+
+    def __init__(self, loop, context):
+        self.rest = Rest()
+        self.context = context
+        self.task = loop.asyncio.Task(self.rest, loop=loop.loop, context=context)
+        self.task._log_destroy_pending = False
+        self.start = loop.ready.pop()   # the task's own first step, which is due only if there is a rest
 
 
 class Loop:
@@ -349,6 +378,9 @@ class Loop:
         if self.ready is not None:      # as run_forever() does
             sys.set_asyncgen_hooks(firstiter=self.loop._asyncgen_firstiter_hook,
                                    finalizer=self.loop._asyncgen_finalizer_hook)
+        self.enter_task, self.leave_task = asyncio.tasks._enter_task, asyncio.tasks._leave_task
+        self.set_running = asyncio._set_running_loop
+        self.first = None               # the FirstStep of a handler that needed no other
         self.task = None                # the handler's
         self.expired = False
         self.spawned = False            # the user's code made tasks of its own
@@ -385,27 +417,27 @@ class Loop:
     def begin(self, coroutine):
         """Runs up to the first thing it must wait for: most never wait, and turning the event loop costs several times what
         such a handler does. -> done, result; if not done, self.task does the rest."""
-        asyncio = self.asyncio
         context = self.copy_context()
-        rest = Rest(coroutine)
-        task = asyncio.Task(rest, loop=self.loop, context=context)
-        start = self.ready.pop()        # the task's own first step, which is due only if there is a rest
+        first, self.first = self.first, None
+        if first is None or first.context or context or first.task.cancelling():
+            first = FirstStep(self, context)
+        rest, task = first.rest, first.task
+        rest.coroutine = coroutine
         self.task = task
-        asyncio._set_running_loop(self.loop)
-        asyncio.tasks._enter_task(self.loop, task)
-        done = True
+        self.set_running(self.loop)
+        self.enter_task(self.loop, task)
         try:
-            rest.first = context.run(coroutine.send, None)
-            done = False
+            rest.first = first.context.run(coroutine.send, None)
         except StopIteration as stop:
             if self.expired:
                 raise TimedOut from None
+            self.first = first
             return True, stop.value
         finally:
-            asyncio.tasks._leave_task(self.loop, task)
-            asyncio._set_running_loop(None)
-            task._log_destroy_pending = not done
-        self.ready.append(start)
+            self.leave_task(self.loop, task)
+            self.set_running(None)
+        task._log_destroy_pending = True
+        self.ready.append(first.start)
         return False, None
 
     async def adopt(self, awaitable):
@@ -433,6 +465,7 @@ class Loop:
 
     def pause(self):
         """Lets tasks that outlived their request go on until there is something to read."""
+        self.first = None               # its task would count as one that goes on
         self.spawned = bool(self.asyncio.all_tasks(self.loop))
         if not self.spawned:
             self.channel.pause = None
@@ -458,7 +491,9 @@ class Contract:
         self.timer = signal.ITIMER_REAL
         self.alarm = signal.SIGALRM
         signal.signal(signal.SIGALRM, self.interrupt)
-        self.limited = False            # a handler with a timeout is running
+        self.limited = False            # a handler with a timeout is running,
+        self.due = 0.0                  # which ends then
+        self.armed = 0.0                # when the timer's next signal comes
 
     @staticmethod
     def read_enforced(text):
@@ -479,8 +514,27 @@ class Contract:
 
     current = None
 
+    def limit(self, call):
+        """Most handlers end long before their timeout: the timer runs on from one to the next, and is set anew when its
+        signal comes too early."""
+        self.due = call.started + call.timeout / 1000
+        if not call.started < self.armed <= self.due:
+            self.arm(call.started)
+        self.limited = True
+
+    def arm(self, now):
+        self.armed = self.due
+        self.set_timer(self.timer, max(self.due - now, TICK_SECONDS), BLOCKED_SECONDS)
+
     def interrupt(self, _signal, _frame):
-        if self.limited and (self.loop is None or self.loop.task is None or self.loop.expire()):
+        if not self.limited:
+            self.armed = 0.0
+            self.set_timer(self.timer, 0)
+            return
+        now = clock()
+        if now < self.due:
+            self.arm(now)
+        elif self.loop is None or self.loop.task is None or self.loop.expire():
             raise TimedOut
 
     def too_large(self, call):
@@ -521,15 +575,13 @@ class Contract:
     def outcome(self, call):
         if not call.timeout:
             return self.answer(call)
-        self.limited = True
-        self.set_timer(self.timer, call.timeout / 1000, BLOCKED_SECONDS)
+        self.limit(call)
         try:
             return self.answer(call)
         except TimedOut:
             return self.timed_out(call)
         finally:
             self.limited = False
-            self.set_timer(self.timer, 0)
 
     def timed_out(self, call):
         self.limited = False
