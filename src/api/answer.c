@@ -52,8 +52,8 @@ static void add_cors(struct call *call, struct http_header *headers, size_t *cou
     if (text_is_empty(origin))
         return;
     /*
-     * Credentials are allowed because no cookie carries rights here; web clients always ask for
-     * them.
+     * Credentials are allowed because no cookie carries rights for a page (cli_session.h); web
+     * clients always ask for them.
      */
     add(headers, count, "Access-Control-Allow-Methods", allowed_methods);
     add(headers, count, "Access-Control-Allow-Headers", allowed_headers);
@@ -72,7 +72,7 @@ void answer_headers(struct call_inside *inside, struct http_header *headers, siz
 
     add(headers, count, "Server", api_server_name);
     add(headers, count, "X-Content-Type-Options", "nosniff");
-    add(headers, count, "X-Debug-Fallback", "true"); /* no cookie is a session here */
+    add(headers, count, "X-Debug-Fallback", "true"); /* no user's session is in a cookie */
     add_cors(call, headers, count);
     if (inside->content_type != NULL)
         add(headers, count, "Content-Type", inside->content_type);

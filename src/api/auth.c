@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli_session.h"
 #include "mem.h"
 #include "text.h"
 
@@ -129,6 +130,8 @@ static int take_key(struct call *call, struct error *err)
 {
     const char *key = call_header(call, "x-appwrite-key");
 
+    if (text_is_empty(key))
+        key = cli_session_key(call);
     if (text_is_empty(key))
         return 0;
     if (text_starts(key, "dynamic_"))
@@ -269,6 +272,8 @@ int auth_check(struct call *call, const char *body_project, bool *ret_needs_proj
     if ((auth & AUTH_PUBLIC) != 0)
         return 0;
     call->project_id = named_project(call, body_project);
+    if (text_equals(call->project_id, "console") && cli_session_key(call) != NULL)
+        call->project_id = NULL; /* the key's own */
     bool is_named = call->project_id != NULL;
     if ((auth & AUTH_PROJECT) != 0)
         return is_named ? check_project(call, err) : fail(err, ERROR_PROJECT_NOT_FOUND, NULL);

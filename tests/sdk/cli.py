@@ -11,12 +11,12 @@ import harness
 import packages
 
 # style: `push` (names with dashes) or `deploy` (camel case, up to 5). config: the file with the project's settings.
-# variables: whether push has --with-variables. twice: with a key and no session, the first push of a new function makes the
-# function and then stops, since this release itself asks for a session before it looks at console/variables.
+# variables: whether push has --with-variables. session: this release wants a session before it looks at console/variables,
+# and gets one for its key.
 ROWS = [
-    {'version': '12.0.1', 'style': 'push', 'config': 'appwrite.config.json', 'variables': True, 'twice': True, 'usual': True},
-    {'version': '10.2.1', 'style': 'push', 'config': 'appwrite.config.json', 'variables': True, 'twice': True},
-    {'version': '8.3.0', 'style': 'push', 'config': 'appwrite.config.json', 'variables': True, 'twice': True},
+    {'version': '12.0.1', 'style': 'push', 'config': 'appwrite.config.json', 'variables': True, 'session': True, 'usual': True},
+    {'version': '10.2.1', 'style': 'push', 'config': 'appwrite.config.json', 'variables': True, 'session': True},
+    {'version': '8.3.0', 'style': 'push', 'config': 'appwrite.config.json', 'variables': True, 'session': True},
     {'version': '6.2.3', 'style': 'push', 'config': 'appwrite.json', 'variables': False},
     {'version': '5.0.5', 'style': 'deploy', 'config': 'appwrite.json', 'variables': False},
 ]
@@ -48,6 +48,9 @@ class Cli:
         if check:
             assert done.returncode == 0, f'{" ".join(words)}: {done.returncode}: {done.stdout}'
         return done.stdout
+
+    def preferences(self):
+        return (self.home / '.appwrite/prefs.json').read_text()
 
     def functions(self, method, *words):
         text = self.run('--json', 'functions', self.name(method), *words)
@@ -87,9 +90,9 @@ def story(cli, api, function_id):
     cli.run('client', '--endpoint', cli.endpoint, '--project-id', 'default', '--key', cli.key)
     write_project(cli, function_id)
     text = deploy(cli, function_id)
-    if cli.row.get('twice'):
-        assert api.get(f'/functions/{function_id}')['latestDeploymentId'] == '', text
-        text = deploy(cli, function_id)
+    assert ('a_session_console=' in cli.preferences()) == bool(cli.row.get('session')), text
+    if cli.row.get('session'):
+        assert len(api.list('/proxy/rules')['rules']) == 2, text            # the function's own, and the client's
     deployments = cli.functions('list-deployments', '--function-id', function_id)
     assert deployments['total'] == 1, text
     deployment = api.built(function_id, deployments['deployments'][0]['$id'])

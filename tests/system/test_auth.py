@@ -97,6 +97,31 @@ class Rights(harness.Case):
                                       'X-Forwarded-Host': 'closed.functions.localhost'})
         self.assertEqual(done['responseBody'], '127.0.0.1')
 
+    def test_a_command_line_client_gets_its_session_and_nobody_else(self):
+        cli = {'x-sdk-language': 'cli', 'x-sdk-version': '12.0.1'}
+
+        def creates(name, api=self.api, **headers):
+            data = {'functionId': name, 'name': name, 'runtime': harness.NODE}
+            answer = api.ask('POST', '/functions', data, headers={key.replace('_', '-'): value for key, value in headers.items()})
+            self.assertEqual(answer.status, 201, answer)
+            return answer.header('set-cookie')
+
+        self.assertIsNone(creates('library'))
+        self.assertIsNone(creates('newer', **{**cli, 'x-sdk-version': '13.0.0'}))
+        self.assertIsNone(creates('older', **{**cli, 'x-sdk-version': '6.2.3'}))
+        self.assertIsNone(creates('page', Origin='http://app.example', **cli))
+        cookie = {'Cookie': creates('first-push', **cli)}
+        self.assertTrue(cookie['Cookie'].startswith(f'a_session_console={self.daemon.key()};'), cookie)
+
+        guest, console = self.daemon.guest(), harness.Api(self.daemon.port, 'console')
+        asked = console.get('/console/variables', headers={**cookie, **cli})
+        self.assertEqual(asked['_APP_DOMAIN_FUNCTIONS'], 'functions.localhost')
+        self.assertIsNone(creates('second', guest, **cookie, **cli))
+        for headers in ({}, {'x-sdk-language': 'nodejs'}, {**cli, 'Origin': 'http://app.example'},
+                        {**cli, 'Cookie': 'a_session_console=standard_other'}, {**cli, 'Cookie': 'a_session_console='}):
+            self.assertEqual(guest.ask('GET', '/functions', headers={**cookie, **headers}).status, 401, headers)
+        self.assertEqual(console.ask('GET', '/console/variables', headers=cookie).status, 401)
+
     def test_a_browser_is_told_its_origin_may(self):
         origin = {'Origin': 'http://app.example'}
         before = self.daemon.guest().ask('OPTIONS', '/functions/any/executions', headers={

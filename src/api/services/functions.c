@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "call.h"
+#include "cli_session.h"
 #include "clock.h"
 #include "fetcher.h"
 #include "mem.h"
@@ -284,6 +285,7 @@ static int functions_create(struct call *call, struct error *err)
         return -1;
     call_changed(call, CHANGE_FUNCTION, function.id);
     call_changed(call, CHANGE_RULES, rule.id);
+    cli_session_offer(call);
     return answer_function(call, function.id, err);
 }
 
