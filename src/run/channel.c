@@ -12,9 +12,7 @@
 #include "fd.h"
 #include "mem.h"
 
-/*
- * A worker that does not read: more than this and its requests wait instead of our memory growing.
- */
+/* A worker that does not read is ended beyond this; bodies wait elsewhere and are counted there. */
 enum { OUT_LIMIT = 1 << 30 };
 
 uint16_t frame_get16(const char *bytes)
@@ -131,7 +129,7 @@ static bool read_once(struct channel *channel)
     if (channel->is_over)
         return false;
     buffer_reset(&channel->partial);
-    if (taken < size)
+    if (taken < size) /* less than a frame: it fits */
         buffer_add(&channel->partial, channel->scratch + taken, size - taken);
     else
         shrink(&channel->partial, 4096);
@@ -166,6 +164,8 @@ static void mark_dirty(struct channel *channel)
     channel->handlers->dirty(channel->context);
 }
 
+/* What does not fit is noted by the buffer; the next flush ends the channel before a torn frame
+ * leaves. */
 static void add_frame(struct channel *channel, enum frame_type type, unsigned flags,
                       uint32_t request_id, const void *payload, size_t size)
 {
@@ -267,8 +267,14 @@ static void expect_writable(struct channel *channel, bool expected)
 
 static void forget_written(struct channel *channel)
 {
-    if (channel->out_sent < channel->out.size)
+    if (channel->out_sent < channel->out.size) {
+        /* A worker that is always a little behind does not make us keep all it ever got. */
+        if (channel->out_sent >= CHANNEL_GATHER && channel->out_sent >= channel->out.size / 2) {
+            buffer_cut_front(&channel->out, channel->out_sent);
+            channel->out_sent = 0;
+        }
         return;
+    }
     channel->out_sent = 0;
     buffer_reset(&channel->out);
     shrink(&channel->out, (size_t)2 * CHANNEL_GATHER);
@@ -281,6 +287,10 @@ void channel_flush(struct channel *channel)
         return;
     for (int writes = 0; writes < 16; writes++) {
         add_bodies(channel);
+        if (channel->out.overflowed) {
+            fail_channel(channel, "does not read what is sent to it");
+            return;
+        }
         size_t size = channel->out.size - channel->out_sent;
         if (size == 0)
             break;

@@ -36,8 +36,8 @@ struct channel;
 struct channel_handlers {
     /* -1: the frame breaks the protocol; sentence says how. The channel is not read any further. */
     int (*frame)(void *context, const struct frame *frame, const char **ret_sentence);
-    /* The other end is closed (sentence NULL), or broke the protocol. Called once; may close the
-     * channel. */
+    /* The other end is closed (sentence NULL), or broke the protocol, or more waits for it than we
+     * keep. Called once, never from inside channel_send*(); may close the channel. */
     void (*broken)(void *context, const char *sentence);
     void (*dirty)(void *context); /* something waits for channel_flush; called once until it runs */
     void *context;
@@ -69,7 +69,8 @@ void channel_close(struct channel *channel); /* may be repeated */
 void channel_drain(struct channel *channel);
 
 /* A frame whose structured part is payload: cut at FRAME_PAYLOAD with FRAME_MORE on all but the
- * last. */
+ * last. If there is no room for it, nothing more is sent and the next channel_flush() says broken.
+ */
 void channel_send(struct channel *channel, enum frame_type type, uint32_t request_id,
                   const void *payload, size_t size);
 

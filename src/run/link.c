@@ -84,37 +84,55 @@ static void packet_free(struct packet *packet)
     free(packet);
 }
 
-static void keep_packet(struct link *link, const void *message, size_t size, const int *fds,
-                        size_t fd_count)
+static int keep_packet(struct link *link, const void *message, size_t size, const int *fds,
+                       size_t fd_count, struct error *err)
 {
     struct packet *packet = xcalloc(1, sizeof(*packet));
     memcpy(&packet->message, message, size);
     packet->size = size;
     for (size_t i = 0; i < fd_count; i++) {
         packet->fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 3);
-        if (packet->fds[i] < 0)
-            log_error("supervisor: a descriptor could not be kept: %s", strerror(errno));
+        if (packet->fds[i] < 0) {
+            fail_errno(err, "keep a descriptor for the supervisor");
+            packet_free(packet);
+            return -1;
+        }
+        packet->fd_count++;
     }
-    packet->fd_count = fd_count;
     list_append(&link->packets, &packet->link);
+    return 0;
 }
 
-static void send_packet(struct link *link, const void *message, size_t size, const int *fds,
-                        size_t fd_count)
+/* The reading side tells the loss; what the supervisor still said comes first. */
+static bool is_closed(int number)
+{
+    return number == EPIPE || number == ECONNRESET;
+}
+
+static int send_packet(struct link *link, const void *message, size_t size, const int *fds,
+                       size_t fd_count, struct error *err)
 {
     if (link->is_lost)
-        return;
+        return fail(err, ERROR_INTERNAL, "the supervisor is gone");
     if (list_is_empty(&link->packets)) {
         if (fd_send_packet(link->fd, message, size, fds, fd_count) == 0)
-            return;
-        if (errno != EAGAIN) {
-            /* The reading side tells the loss; what the supervisor still said comes first. */
-            log_warning("supervisor: send: %s", strerror(errno));
-            return;
-        }
+            return 0;
+        if (errno != EAGAIN)
+            return fail_errno(err, "tell the supervisor");
         loop_watch_change(link->run->loop, link->watch, EPOLLIN | EPOLLOUT);
     }
-    keep_packet(link, message, size, fds, fd_count);
+    return keep_packet(link, message, size, fds, fd_count, err);
+}
+
+/* A packet that waited cannot be sent: whoever it is about is told as the supervisor would have. */
+static void refuse(struct link *link, const struct packet *packet, int number)
+{
+    const struct message_start *start = &packet->message.start;
+    struct child *child = start->type == MESSAGE_START ? find(link, start->worker_id) : NULL;
+    if (child != NULL)
+        child->events->start_failed(child, strerror(number));
+    else if (!is_closed(number))
+        lose(link, strerror(number));
 }
 
 static void send_waiting(struct link *link)
@@ -122,11 +140,15 @@ static void send_waiting(struct link *link)
     struct list *first;
     while ((first = list_first(&link->packets)) != NULL) {
         struct packet *packet = list_member(first, struct packet, link);
-        if (fd_send_packet(link->fd, &packet->message, packet->size, packet->fds,
-                           packet->fd_count) < 0 &&
-            errno == EAGAIN)
+        int number = fd_send_packet(link->fd, &packet->message, packet->size, packet->fds,
+                                    packet->fd_count) < 0
+                         ? errno
+                         : 0;
+        if (number == EAGAIN)
             return;
         list_remove(first);
+        if (number != 0)
+            refuse(link, packet, number);
         packet_free(packet);
     }
     if (link->watch != NULL)
@@ -135,7 +157,13 @@ static void send_waiting(struct link *link)
 
 void link_send(struct link *link, const void *message, size_t size)
 {
-    send_packet(link, message, size, NULL, 0);
+    struct error err;
+    if (link->is_lost || send_packet(link, message, size, NULL, 0, &err) == 0)
+        return;
+    if (is_closed(errno))
+        log_warning("supervisor: %s", err.message);
+    else /* it would wait for ever for what it was not told */
+        lose(link, err.message);
 }
 
 void link_send_worker(struct link *link, enum message_type type, uint64_t worker_id)
@@ -161,7 +189,10 @@ int link_start(struct link *link, struct child *child, const struct child_events
     message->worker_id = child->id;
     int all[FD_MAX_PASSED] = { launch_fd };
     memcpy(all + 1, fds, fd_count * sizeof(*fds));
-    send_packet(link, message, sizeof(*message), all, fd_count + 1);
+    if (send_packet(link, message, sizeof(*message), all, fd_count + 1, err) < 0) {
+        link_forget(link, child);
+        return -1;
+    }
     return 0;
 }
 

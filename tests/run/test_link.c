@@ -1,6 +1,7 @@
 /* Packets to and from the supervisor: builds, trees, stop, the loss of it. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "harness.h"
@@ -229,6 +230,73 @@ static void test_packets_wait_for_room_in_order(void **state)
     }
 }
 
+static size_t packets_waiting(void)
+{
+    size_t count = 0;
+    const struct list *packets = &harness.run->link.packets;
+    for (const struct list *at = packets->next; at != packets; at = at->next)
+        count++;
+    return count;
+}
+
+static void fill_link(struct tree_told *told)
+{
+    while (packets_waiting() == 0)
+        run_tree_remove(harness.run, "tree", tree_done, told);
+}
+
+static void limit_descriptors(rlim_t count)
+{
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = count;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+static void test_a_start_that_must_wait_but_cannot_be_kept_fails_at_once(void **state)
+{
+    (void)state;
+    struct ended ended = { 0 };
+    struct tree_told told = { 0 };
+    struct rlimit before;
+    fill_link(&told);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    int next = dup(STDERR_FILENO); /* the lowest that is free: the launch will take it */
+    assert_true(next > 0);
+    close(next);
+
+    limit_descriptors((rlim_t)next + 1);
+    uint64_t id = start_build(&ended, STDERR_FILENO);
+    limit_descriptors(before.rlim_cur);
+
+    assert_int_equal(id, 0);
+    assert_int_equal(ended.times, 1);
+    assert_true(ended.failed);
+    assert_non_null(strstr(ended.text, "keep a descriptor"));
+    assert_int_equal(packets_waiting(), 1);
+}
+
+static void test_a_start_that_waited_and_cannot_be_sent_is_told(void **state)
+{
+    (void)state;
+    struct ended ended = { 0 };
+    struct tree_told told = { 0 };
+    fill_link(&told);
+    assert_int_not_equal(start_build(&ended, STDERR_FILENO), 0);
+    struct packet *packet = list_member(harness.run->link.packets.previous, struct packet, link);
+    fd_close(&packet->fds[0]);
+    packet->fds[0] = INT16_MAX; /* no descriptor: the system refuses the packet */
+
+    union message message;
+    do
+        harness_expect(&harness, MESSAGE_REMOVE, &message);
+    while (packets_waiting() > 1);
+    assert_true(harness_until(&harness, has_ended, &ended));
+
+    assert_true(ended.failed);
+    assert_false(harness.was_lost);
+}
+
 static void test_a_clean_end_is_announced(void **state)
 {
     (void)state;
@@ -253,6 +321,8 @@ int main(void)
         TEST(test_the_end_of_the_supervisor_is_told_once_and_starts_fail),
         TEST(test_a_packet_that_makes_no_sense_ends_the_link),
         TEST(test_packets_wait_for_room_in_order),
+        TEST(test_a_start_that_must_wait_but_cannot_be_kept_fails_at_once),
+        TEST(test_a_start_that_waited_and_cannot_be_sent_is_told),
         TEST(test_a_clean_end_is_announced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
