@@ -99,6 +99,8 @@ struct deployment {
     /* JSON list of [first, last] received so far; "" when complete */
     char *upload_ranges;
     char *source_url; /* where the package of a vcs deployment is fetched from; "" for uploads */
+    /* a range of tags: source_url is where they are listed until the highest is known; else "" */
+    char *source_range;
     int64_t created_at, updated_at;
 };
 

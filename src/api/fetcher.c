@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "client.h"
@@ -18,6 +19,7 @@
 #include "package.h"
 #include "reload.h"
 #include "source.h"
+#include "tags.h"
 #include "text.h"
 
 enum {
@@ -45,6 +47,7 @@ struct fetch {
 
     /* the lane's, until it has ended */
     char *url;
+    char *range;             /* of tags that url lists; "": url is the package's */
     char hash[PACKAGE_HASH]; /* "": no package */
     int64_t bytes;
     bool has_begun; /* the row says so */
@@ -83,6 +86,7 @@ static int write_begin(struct db *db, void *context, struct error *err)
                               "processing", err) < 0)
         return -1;
     fetch->url = xstrdup(row.source_url);
+    fetch->range = xstrdup(row.source_range);
     fetch->has_begun = true;
     free(row.status);
     row.status = xstrdup("processing");
@@ -167,7 +171,7 @@ static int judge_file(int fd, const char *url, struct error *err)
     return 0;
 }
 
-static int download(struct fetch *fetch, int fd, struct error *err)
+static int answer_to(struct fetch *fetch, int fd, struct error *err)
 {
     const struct settings *s = fetch->fetcher->api->settings;
     auto_free char *token = source_token_header(s, fetch->url);
@@ -185,10 +189,9 @@ static int download(struct fetch *fetch, int fd, struct error *err)
         .stop = &fetch->stop,
     };
 
-    if (http_fetch(&options, fd, &fetched, err) < 0 ||
-        judge_answer(fetched.status, fetch->url, err) < 0)
+    if (http_fetch(&options, fd, &fetched, err) < 0)
         return -1;
-    return judge_file(fd, fetch->url, err);
+    return judge_answer(fetched.status, fetch->url, err);
 }
 
 static int bring(struct fetch *fetch, struct error *err)
@@ -201,12 +204,84 @@ static int bring(struct fetch *fetch, struct error *err)
     auto_fd int fd = mkostemp(path, O_CLOEXEC);
     if (fd < 0)
         return fail_errno(err, "create a file in uploads");
-    if (download(fetch, fd, err) < 0 ||
+    if (answer_to(fetch, fd, err) < 0 || judge_file(fd, fetch->url, err) < 0 ||
         package_take(s->data, path, fetch->hash, &fetch->bytes, err) < 0) {
         unlink(path);
         return -1;
     }
     return 0;
+}
+
+/* ---- a range of tags (lane) ------------------------------------------------------------------ */
+
+struct resolution {
+    struct fetch *fetch;
+    const char *tag;
+};
+
+static int write_resolved(struct db *db, void *context, struct error *err)
+{
+    const struct resolution *resolution = context;
+    struct fetch *fetch = resolution->fetch;
+    auto_deployment struct deployment row = { 0 };
+
+    if (get_row(db, fetch, &row, err) < 0)
+        return -1;
+    if (strcmp(row.status, "processing") != 0)
+        return fail(err, ERROR_BUILD_ALREADY_COMPLETED, NULL);
+    auto_free char *owner = xstrdup(row.provider_repository_owner);
+    auto_free char *repository = xstrdup(row.provider_repository_name);
+    auto_free char *root = xstrdup(row.provider_root_directory);
+    const struct source source = { owner, repository, root, REFERENCE_TAG, resolution->tag };
+    if (source_from_template(fetch->fetcher->api->settings, &source, &row, err) < 0)
+        return -1;
+    row.updated_at = clock_realtime_us();
+    free(fetch->url);
+    fetch->url = xstrdup(row.source_url);
+    auto_free char *line = xasprintf("The highest tag of %s is %s.", fetch->range, resolution->tag);
+    return store_deployment_update(db, &row, err) < 0 ? -1 : log_line(db, fetch, "97", line, err);
+}
+
+static int choose_tag(struct fetch *fetch, int fd, char **ret_tag, struct error *err)
+{
+    off_t bytes = lseek(fd, 0, SEEK_END);
+    const char *data;
+    int result;
+
+    if (bytes < 0)
+        return fail_errno(err, "read the list of tags");
+    data = bytes > 0 ? mmap(NULL, (size_t)bytes, PROT_READ, MAP_PRIVATE, fd, 0) : "";
+    if (data == MAP_FAILED)
+        return fail_errno(err, "map the list of tags");
+    result = tags_choose(data, (size_t)bytes, fetch->range, ret_tag, err);
+    if (bytes > 0)
+        munmap((void *)(uintptr_t)data, (size_t)bytes);
+    auto_free char *host = source_host(fetch->url);
+    if (result < 0)
+        return fail(err, ERROR_GENERAL_BAD_REQUEST,
+                    "What %s sent is no list of tags as git reads them.", host);
+    if (!*ret_tag)
+        return fail(err, ERROR_GENERAL_BAD_REQUEST, "No tag of the repository is in the range %s.",
+                    fetch->range);
+    return 0;
+}
+
+/* A range becomes the highest tag that is in it now, which the row then keeps. */
+static int resolve(struct fetch *fetch, struct error *err)
+{
+    auto_free char *path = xasprintf("%s/uploads/part-XXXXXX", fetch->fetcher->api->settings->data);
+    auto_free char *tag = NULL;
+
+    if (!*fetch->range)
+        return 0;
+    auto_fd int fd = mkostemp(path, O_CLOEXEC);
+    if (fd < 0)
+        return fail_errno(err, "create a file in uploads");
+    unlink(path);
+    if (answer_to(fetch, fd, err) < 0 || choose_tag(fetch, fd, &tag, err) < 0)
+        return -1;
+    struct resolution resolution = { fetch, tag };
+    return store_write_wait(fetch->fetcher->api->store, write_resolved, &resolution, err);
 }
 
 /* Nobody took the package: canceled or deleted meanwhile. In the writer, as every removal of a
@@ -257,7 +332,8 @@ static void fetch_run(void *context, void *lane_state)
 
     (void)lane_state;
     if (!atomic_load(&fetch->stop) && store_write_wait(store, write_begin, fetch, &err) == 0) {
-        if (bring(fetch, &err) == 0 && store_write_wait(store, write_fetched, fetch, &err) == 0)
+        if (resolve(fetch, &err) == 0 && bring(fetch, &err) == 0 &&
+            store_write_wait(store, write_fetched, fetch, &err) == 0)
             fetch->is_ready = true;
         else if (!atomic_load(&fetch->stop))
             give_up(fetch, &err);
@@ -284,6 +360,7 @@ static void fetch_free(struct fetch *fetch)
     free(fetch->function_id);
     free(fetch->deployment_id);
     free(fetch->url);
+    free(fetch->range);
     free(fetch);
 }
 

@@ -12,6 +12,7 @@
 #include "buffer.h"
 #include "client.h"
 #include "mem.h"
+#include "tags.h"
 #include "text.h"
 
 enum { ADDRESS_BYTES = 4096 };
@@ -179,7 +180,8 @@ static int describe(const struct provider *provider, const char *pattern,
         return -1;
     if (!text_starts(pattern, "https://") && !text_starts(pattern, "http://"))
         return fail(err, ERROR_INTERNAL,
-                    "the settings template_url and vcs_url are to begin with http:// or https://");
+                    "the settings template_url, template_tags_url and vcs_url are to begin with "
+                    "http:// or https://");
     set(&d->source_url, fill_in(pattern, source));
     set(&d->provider_repository_name, xstrdup(source->repository));
     set(&d->provider_repository_owner, xstrdup(source->owner));
@@ -202,7 +204,19 @@ static int describe(const struct provider *provider, const char *pattern,
 int source_from_template(const struct settings *settings, const struct source *source,
                          struct deployment *deployment, struct error *err)
 {
-    return describe(&providers[0], settings->template_url, source, deployment, err);
+    bool is_range = source->kind == REFERENCE_TAG && tags_is_range(source->reference);
+
+    if (is_range && !*settings->template_tags_url)
+        return fail(err, ERROR_GENERAL_ARGUMENT_INVALID,
+                    "Invalid `reference` param: Value must be a tag, not a range of tags: the "
+                    "setting template_tags_url is empty");
+    if (describe(&providers[0], is_range ? settings->template_tags_url : settings->template_url,
+                 source, deployment, err) < 0)
+        return -1;
+    set(&deployment->source_range, xstrdup(is_range ? source->reference : ""));
+    if (is_range)
+        set(&deployment->provider_branch_url, xstrdup(""));
+    return 0;
 }
 
 /* vcs_url: a whole pattern, or where a service of the provider's kind is. */

@@ -22,8 +22,9 @@ struct source {
 enum reference_kind source_reference_kind(const char *word);
 
 /*
- * Fill source_url and the provider's fields of a prepared deployment. Errors:
- * GENERAL_ARGUMENT_INVALID when a name cannot be part of an address.
+ * Fill source_url and the provider's fields of a prepared deployment; for a template by a range of
+ * tags, source_range too (entities.h). Errors: GENERAL_ARGUMENT_INVALID when a name cannot be part
+ * of an address.
  */
 int source_from_template(const struct settings *settings, const struct source *source,
                          struct deployment *deployment, struct error *err);

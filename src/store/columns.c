@@ -139,6 +139,7 @@ static const struct column deployment_columns[] = {
     INTEGER(deployment, upload_size, 0, NULL),
     TEXT(deployment, upload_ranges, 0, NULL),
     TEXT(deployment, source_url, 0, NULL),
+    TEXT(deployment, source_range, 0, NULL),
     DATES(deployment),
 };
 

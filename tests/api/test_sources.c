@@ -35,6 +35,29 @@ static void read_row(struct harness *harness, const char *id, struct deployment 
     assert_int_equal(store_deployment_get(harness->db, "default", "f", id, true, ret_row, &err), 0);
 }
 
+static void a_range_of_tags_is_looked_up_unless_that_is_off(void **state)
+{
+    struct harness *harness = *state;
+    static const char body[] = "{\"owner\":\"appwrite\",\"repository\":\"templates\","
+                               "\"rootDirectory\":\"\",\"type\":\"tag\",\"reference\":\"0.1.*\"}";
+    auto_deployment struct deployment row = { 0 };
+    const struct reply *reply;
+    given_function(harness);
+
+    reply = harness_call(harness, "POST", TEMPLATE, NULL, body);
+
+    assert_status(reply, 202);
+    assert_string_equal(reply_text(reply, "providerBranchUrl"), "");
+    read_row(harness, reply_text(reply, "$id"), &row);
+    assert_string_equal(row.source_url, "https://github.com/appwrite/templates.git/info/refs"
+                                        "?service=git-upload-pack");
+    assert_string_equal(row.source_range, "0.1.*");
+    use_setting(&harness->settings.template_tags_url, "");
+    reply = harness_call(harness, "POST", TEMPLATE, NULL, body);
+    assert_status(reply, 400);
+    assert_non_null(strstr(reply_text(reply, "message"), "template_tags_url"));
+}
+
 /* ---- rows ------------------------------------------------------------------------------------ */
 
 static void a_template_deployment_is_a_row_before_it_is_fetched(void **state)
@@ -92,7 +115,7 @@ static void names_that_lead_elsewhere_are_refused(void **state)
         { "o", "r", "branch", "a/..", "reference" },
         { "o", "r", "branch", "/a", "reference" },
         { "o", "r", "branch", "a//b", "reference" },
-        { "o", "r", "tag", "0.3.*", "reference" },
+        { "o", "r", "tag", "../*", "reference" },
     };
     struct harness *harness = *state;
     given_function(harness);
@@ -317,6 +340,7 @@ static void variables_of_a_template_have_no_secret_below_1_7(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        WITH_HARNESS(a_range_of_tags_is_looked_up_unless_that_is_off),
         WITH_HARNESS(a_template_deployment_is_a_row_before_it_is_fetched),
         WITH_HARNESS(older_formats_name_a_version_instead),
         WITH_HARNESS(names_that_lead_elsewhere_are_refused),

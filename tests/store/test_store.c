@@ -73,9 +73,9 @@ static void test_open__refuses_a_newer_schema_and_names_both(void **state)
     fixture_close(fixture);
     execute_in(fixture->directory, "PRAGMA user_version = 99");
 
-    open_fails(fixture->directory, "has schema 99, this program knows up to 3");
+    open_fails(fixture->directory, "has schema 99, this program knows up to 4");
 
-    execute_in(fixture->directory, "PRAGMA user_version = 3"); /* and it was left alone */
+    execute_in(fixture->directory, "PRAGMA user_version = 4"); /* and it was left alone */
     fixture_open(fixture);
     assert_int_equal(number_of(fixture, "SELECT count(*) FROM projects"), 1);
 }
@@ -151,7 +151,7 @@ static void test_migrate__brings_every_older_fixture_up_to_date(void **state)
         fixture_open(fixture);
         assert_int_equal(store_function_get(fixture->reader, "old", "hello", &function, &err), 0);
         assert_string_equal(function.name, "From the past");
-        assert_int_equal(number_of(fixture, "PRAGMA user_version"), 3);
+        assert_int_equal(number_of(fixture, "PRAGMA user_version"), 4);
     }
 }
 

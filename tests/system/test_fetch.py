@@ -12,6 +12,7 @@ import unittest
 import harness
 
 TEMPLATE = '/{owner}/{repository}/tar.gz/{full_reference}'
+TAGS = '/{owner}/{repository}.git/info/refs?service=git-upload-pack'
 HELLO = harness.node("return res.text('hello from ' + require('./word.js'));")
 
 
@@ -24,6 +25,12 @@ def repository(word='here'):
     files = {'README.md': 'read me', 'other/main.js': 'no'}
     files.update({f'node/hello/{name}': data for name, data in {**HELLO, 'word.js': f"module.exports = '{word}';"}.items()})
     return wrapped('templates-1.0.1', files)
+
+
+def listing(*names):
+    """As git hosts list what a repository has."""
+    lines = ['# service=git-upload-pack\n', None, f'{"0" * 40} HEAD\0multi_ack\n', *(f'{"1" * 40} {name}\n' for name in names), None]
+    return b''.join(b'0000' if line is None else b'%04x%s' % (len(line) + 4, line.encode()) for line in lines)
 
 
 class Host(http.server.ThreadingHTTPServer):
@@ -90,7 +97,7 @@ class Fetching(harness.Case):
         cls.other = Host({'/there': repository('there')})
         cls.answers = cls.host.answers
         base = f'http://127.0.0.1:{cls.host.port}'
-        cls.settings = {'template_url': base + TEMPLATE, 'fetch_private': 'true', 'vcs_provider': 'gitea',
+        cls.settings = {'template_url': base + TEMPLATE, 'template_tags_url': base + TAGS, 'fetch_private': 'true', 'vcs_provider': 'gitea',
                         'vcs_url': base, 'vcs_token': 'the-secret-token', **cls.settings}
         super().setUpClass()
 
@@ -211,9 +218,37 @@ class Templates(Fetching):
         self.api.built('after', self.template('after', 'after')['$id'])
         self.assertEqual(self.api.deployment('held', made)['status'], 'canceled')
 
+    def test_a_range_of_tags_means_the_highest_there_is_then(self):
+        tags, package = '/acme/ranges.git/info/refs?service=git-upload-pack', '/acme/ranges/tar.gz/refs/tags/'
+        self.answers[tags] = listing('refs/heads/0.1.77', 'refs/tags/0.1.10', 'refs/tags/0.1.9', 'refs/tags/0.2.0')
+        self.answers[package + '0.1.10'] = repository('ten')
+        self.api.function('ranges')
+        made = self.template('ranges', 'ranges', reference='0.1.*')
+        ready = self.api.built('ranges', made['$id'])
+        self.assertIn('The highest tag of 0.1.* is 0.1.10.', ready['buildLogs'])
+        self.assertTrue(ready['providerBranchUrl'].endswith('/acme/ranges/tree/0.1.10'), ready)
+        self.assertEqual(self.api.execute('ranges')['responseBody'], 'hello from ten')
+
+        self.answers[tags] = listing('refs/tags/0.1.10', 'refs/tags/0.1.11')
+        self.answers[package + '0.1.11'] = repository('eleven')
+        older = self.api.call('POST', '/functions/ranges/deployments/template', {
+            'owner': 'acme', 'repository': 'ranges', 'rootDirectory': 'node/hello', 'version': '0.1.*', 'activate': True},
+            headers={'X-Appwrite-Response-Format': '1.8.0'}, expect=202)
+        self.api.built('ranges', older['$id'])
+        self.assertEqual(self.api.execute('ranges')['responseBody'], 'hello from eleven')
+
+    def test_a_range_without_a_tag_or_a_list_fails_with_a_sentence(self):
+        self.answers['/acme/no-match.git/info/refs?service=git-upload-pack'] = listing('refs/tags/1.0.0')
+        self.answers['/acme/page.git/info/refs?service=git-upload-pack'] = b'<!doctype html>'
+        self.answers['/acme/empty.git/info/refs?service=git-upload-pack'] = b''
+        self.fails('no-match', 'No tag of the repository is in the range 0.*.', repo='no-match', reference='0.*')
+        for name in ('page', 'empty'):
+            self.fails(f'tags-{name}', f'What 127.0.0.1:{self.host.port} sent is no list of tags', repo=name, reference='0.*')
+        self.fails('no-repository', 'knows no such repository', repo='nowhere', reference='*')
+
     def test_names_that_cannot_be_part_of_an_address_are_refused(self):
         self.api.function('names')
-        for more in ({'repository': ''}, {'owner': '..'}, {'reference': '../../x'}, {'reference': '0.3.*'}):
+        for more in ({'repository': ''}, {'owner': '..'}, {'reference': '../../x'}, {'reference': '../*'}):
             body = {'owner': 'a', 'repository': 'r', 'rootDirectory': '', 'type': 'tag', 'reference': '1', **more}
             self.refused(self.api.ask('POST', '/functions/names/deployments/template', body), 400,
                          'general_argument_invalid')

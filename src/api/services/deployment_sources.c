@@ -58,7 +58,7 @@ static const struct param template_params[] = {
     TEXT(struct template_deployment, type, .choices = choices_template,
          .text = "What the reference is."),
     TEXT(struct template_deployment, reference, .max = 128, .empty = true,
-         .text = "Branch, hash of a commit, or tag; no pattern."),
+         .text = "Branch, hash of a commit, tag, or range of tags: 0.1.*."),
     BOOLEAN(struct template_deployment, activate, .optional = true, .fallback = "false",
             .text = "Make it the active deployment when built."),
     { 0 },
@@ -114,9 +114,6 @@ static int create_template(struct call *call, struct error *err)
 
     if (store_function_get(call->db, call->project_id, in->functionId, &function, err) < 0)
         return -1;
-    if (source.kind == REFERENCE_TAG && strchr(source.reference, '*'))
-        return fail(err, ERROR_GENERAL_ARGUMENT_INVALID,
-                    "Invalid `reference` param: Value must be a tag, not a range of tags");
     return create(call, &function, &source, source_from_template, in->activate, err);
 }
 

@@ -237,6 +237,7 @@ static void copy_origin(struct deployment *copy, const struct deployment *d)
 {
     deployment_set_text(&copy->source_hash, d->source_hash);
     deployment_set_text(&copy->source_url, d->source_url);
+    deployment_set_text(&copy->source_range, d->source_range);
     copy->source_size = d->source_size;
     copy->activate = true; /* a redeploy goes live */
     if (!*copy->entrypoint)
