@@ -237,6 +237,39 @@ class Templates(Fetching):
         self.api.built('ranges', older['$id'])
         self.assertEqual(self.api.execute('ranges')['responseBody'], 'hello from eleven')
 
+    def made_by_template(self, name, form, **more):
+        return self.api.post('/functions', {
+            'functionId': name, 'name': name, 'runtime': harness.NODE, 'entrypoint': 'main.js', 'execute': ['any'],
+            'templateOwner': 'acme', 'templateRepository': 'first', 'templateRootDirectory': 'node/hello', **more},
+            expect=201, headers={'X-Appwrite-Response-Format': form})
+
+    def test_older_clients_make_a_function_of_a_template(self):
+        self.answers['/acme/first.git/info/refs?service=git-upload-pack'] = listing('refs/tags/0.1.3')
+        for reference, word in (('tags/0.1.3', 'tag'), ('heads/main', 'branch')):
+            self.answers[f'/acme/first/tar.gz/refs/{reference}'] = repository(word)
+        for name, form, more, word in (('by-tag', '1.6.0', {'templateVersion': '0.1.3'}, 'tag'),
+                                       ('by-range', '1.6.0', {'templateVersion': '0.1.*'}, 'tag'),
+                                       ('by-branch', '1.5.0', {'templateBranch': 'main'}, 'branch')):
+            self.made_by_template(name, form, **more)
+            only, = self.api.list(f'/functions/{name}/deployments')['deployments']
+            self.assertTrue(only['activate'])
+            self.api.built(name, only['$id'])
+            self.assertEqual(self.api.execute(name)['responseBody'], f'hello from {word}')
+
+    def test_a_template_makes_no_deployment_when_it_is_not_named_or_not_asked_for(self):
+        self.made_by_template('unnamed', '1.6.0')
+        self.made_by_template('newer', '1.7.0', templateVersion='0.1.3')
+        for name in ('unnamed', 'newer'):
+            self.assertEqual(self.api.list(f'/functions/{name}/deployments')['total'], 0)
+
+    def test_a_template_that_cannot_be_deployed_makes_no_function(self):
+        body = {'functionId': 'half', 'name': 'half', 'runtime': harness.NODE, 'templateOwner': 'acme',
+                'templateRepository': 'first', 'templateVersion': '1'}
+        older = {'X-Appwrite-Response-Format': '1.6.0'}
+        for more, status in (({}, 404), ({'entrypoint': 'main.js', 'templateOwner': '..'}, 400)):
+            self.assertEqual(self.api.ask('POST', '/functions', {**body, **more}, headers=older).status, status)
+        self.assertEqual(self.api.ask('GET', '/functions/half').status, 404)
+
     def test_a_range_without_a_tag_or_a_list_fails_with_a_sentence(self):
         self.answers['/acme/no-match.git/info/refs?service=git-upload-pack'] = listing('refs/tags/1.0.0')
         self.answers['/acme/page.git/info/refs?service=git-upload-pack'] = b'<!doctype html>'
@@ -262,6 +295,16 @@ class Connected(Fetching):
     def vcs(self, name, kind='branch', reference='main', **more):
         return self.api.post(f'/functions/{name}/deployments/vcs', {'type': kind, 'reference': reference, **more},
                              expect=202)
+
+    def test_older_clients_deploy_the_branch_along_with_the_function(self):
+        self.answers['/api/v1/repos/acme/shop/archive/stable.tar.gz'] = repository('stable')
+        self.api.post('/functions', {
+            'functionId': 'at-once', 'name': 'n', 'runtime': harness.NODE, 'entrypoint': 'main.js', 'installationId': 'gitea',
+            'providerRepositoryId': 'acme/shop', 'providerBranch': 'stable', 'providerRootDirectory': 'node/hello'},
+            expect=201, headers={'X-Appwrite-Response-Format': '1.4.0'})
+        only, = self.api.list('/functions/at-once/deployments')['deployments']
+        self.assertEqual(self.api.built('at-once', only['$id'])['providerBranch'], 'stable')
+        self.assertEqual(self.api.execute('at-once')['responseBody'], 'hello from stable')
 
     def test_a_branch_of_the_connected_repository_is_deployed(self):
         path = '/api/v1/repos/acme/shop/archive/main.tar.gz'

@@ -81,8 +81,9 @@ static int write_new(struct db *db, void *context, struct error *err)
 typedef int source_fill(const struct settings *settings, const struct source *source,
                         struct deployment *deployment, struct error *err);
 
-static int create(struct call *call, const struct function *function, const struct source *source,
-                  source_fill *fill, bool activate, struct error *err)
+static int prepare(struct call *call, const struct function *function, const struct source *source,
+                   source_fill *fill, bool activate, struct deployment *ret_deployment,
+                   struct error *err)
 {
     const struct settings *settings = call->api->settings;
     auto_deployment struct deployment deployment = { 0 };
@@ -94,12 +95,36 @@ static int create(struct call *call, const struct function *function, const stru
     deployment_prepare(&deployment, function, id, "vcs");
     deployment.activate = activate;
     if (fill(settings, source, &deployment, err) < 0 ||
-        package_room(settings->data, settings->disk_reserve_mb, 0, err) < 0 ||
-        store_write_wait(call->store, write_new, &deployment, err) < 0)
+        package_room(settings->data, settings->disk_reserve_mb, 0, err) < 0)
         return -1;
-    call_changed(call, CHANGE_FUNCTION, function->id);
-    deployment_fetch_later(call, function->id, id);
-    return call_answer(call, &deployment, NULL, err);
+    *ret_deployment = deployment;
+    deployment = (struct deployment){ 0 };
+    return 0;
+}
+
+/* Of the repository that the function is connected to. */
+static int prepare_vcs(struct call *call, const struct function *function, enum reference_kind kind,
+                       const char *reference, bool activate, struct deployment *ret_deployment,
+                       struct error *err)
+{
+    const char *path = function->provider_repository_id, *slash = strrchr(path, '/');
+    auto_free char *owner = xstrndup(path, slash ? (size_t)(slash - path) : 0);
+    const struct source source = { .owner = owner,
+                                   .repository = slash ? slash + 1 : path,
+                                   .root = function->provider_root_directory,
+                                   .kind = kind,
+                                   .reference = reference };
+
+    return prepare(call, function, &source, source_from_vcs, activate, ret_deployment, err);
+}
+
+static int write_and_answer(struct call *call, struct deployment *deployment, struct error *err)
+{
+    if (store_write_wait(call->store, write_new, deployment, err) < 0)
+        return -1;
+    call_changed(call, CHANGE_FUNCTION, deployment->function_id);
+    deployment_fetch_later(call, deployment->function_id, deployment->id);
+    return call_answer(call, deployment, NULL, err);
 }
 
 static int create_template(struct call *call, struct error *err)
@@ -111,30 +136,51 @@ static int create_template(struct call *call, struct error *err)
                                    .kind = source_reference_kind(in->type),
                                    .reference = in->reference };
     auto_function struct function function = { 0 };
+    auto_deployment struct deployment deployment = { 0 };
 
-    if (store_function_get(call->db, call->project_id, in->functionId, &function, err) < 0)
+    if (store_function_get(call->db, call->project_id, in->functionId, &function, err) < 0 ||
+        prepare(call, &function, &source, source_from_template, in->activate, &deployment, err) < 0)
         return -1;
-    return create(call, &function, &source, source_from_template, in->activate, err);
+    return write_and_answer(call, &deployment, err);
 }
 
 static int create_vcs(struct call *call, struct error *err)
 {
     const struct vcs_deployment *in = call->params;
     auto_function struct function function = { 0 };
+    auto_deployment struct deployment deployment = { 0 };
 
     if (store_function_get(call->db, call->project_id, in->functionId, &function, err) < 0)
         return -1;
     if (!*function.installation_id || !*function.provider_repository_id ||
         !text_equals(function.installation_id, source_installation(call->api->settings)))
         return fail(err, ERROR_INSTALLATION_NOT_FOUND, NULL);
-    const char *path = function.provider_repository_id, *slash = strrchr(path, '/');
-    auto_free char *owner = xstrndup(path, slash ? (size_t)(slash - path) : 0);
-    const struct source source = { .owner = owner,
-                                   .repository = slash ? slash + 1 : path,
-                                   .root = function.provider_root_directory,
-                                   .kind = source_reference_kind(in->type),
-                                   .reference = in->reference };
-    return create(call, &function, &source, source_from_vcs, in->activate, err);
+    if (prepare_vcs(call, &function, source_reference_kind(in->type), in->reference, in->activate,
+                    &deployment, err) < 0)
+        return -1;
+    return write_and_answer(call, &deployment, err);
+}
+
+int deployment_of_creation(struct call *call, const struct function *function,
+                           const struct template_choice *choice, struct deployment *ret_deployment,
+                           struct error *err)
+{
+    bool is_tag = !text_is_empty(choice->version);
+    const struct source source = { .owner = choice->owner,
+                                   .repository = choice->repository,
+                                   .root = choice->root,
+                                   .kind = is_tag ? REFERENCE_TAG : REFERENCE_BRANCH,
+                                   .reference = is_tag ? choice->version : choice->branch };
+
+    if (!call_below(call, "1.7.0"))
+        return 0;
+    if (!text_is_empty(source.owner) && !text_is_empty(source.repository) &&
+        !text_is_empty(source.reference))
+        return prepare(call, function, &source, source_from_template, true, ret_deployment, err);
+    if (text_is_empty(function->provider_repository_id))
+        return 0;
+    return prepare_vcs(call, function, REFERENCE_BRANCH, function->provider_branch, true,
+                       ret_deployment, err);
 }
 
 const struct endpoint deployment_sources_endpoints[] = {

@@ -29,6 +29,21 @@ void deployment_prepare(struct deployment *ret_deployment, const struct function
 /* frees the old text; text may not be the old one */
 void deployment_set_text(char **field, const char *text);
 
+/* The template that a function is made from; each may be empty. */
+struct template_choice {
+    const char *owner, *repository, *root;
+    const char *branch, *version; /* the version wins: a tag or a range of them */
+};
+/*
+ * What formats below 1.7.0 deploy along with a new function: its template, else the branch of the
+ * repository that it is connected to. Nothing is written yet; ret_deployment stays as it is if
+ * there is no such thing. Errors: those of the endpoints that do only this.
+ * Source: appwrite 1.6.1 app/controllers/api/functions.php.
+ */
+int deployment_of_creation(struct call *call, const struct function *function,
+                           const struct template_choice *choice, struct deployment *ret_deployment,
+                           struct error *err);
+
 /* Queues the build on the loop once this call's changes have been taken over. */
 void deployment_build_later(struct call *call, const char *function_id, const char *deployment_id);
 

@@ -11,7 +11,8 @@
 #include "call.h"
 #include "cli_session.h"
 #include "clock.h"
-#include "fetcher.h"
+#include "deployments.h"
+#include "functions.h"
 #include "mem.h"
 #include "services.h"
 #include "services/runtimes.h"
@@ -37,6 +38,11 @@ struct function_input {
     const char *providerBranch;
     bool providerSilentMode;
     const char *providerRootDirectory;
+    const char *templateRepository; /* these five only in formats below 1.7.0 */
+    const char *templateOwner;
+    const char *templateRootDirectory;
+    const char *templateBranch;
+    const char *templateVersion;
     struct text_list providerBranches;
     struct text_list providerPaths;
     const char *buildSpecification;
@@ -92,6 +98,10 @@ static bool check_timeout(struct call *call, const void *value, char ret_text[CH
         TEXT(struct function_input, providerRootDirectory, .optional = true, .max = 128,          \
              .empty = true, .fallback = "", .text = "Directory of the function.")
 
+#define TEMPLATE_TEXT(field, text_)                                                  \
+    TEXT(struct function_input, field, .optional = true, .hidden = true, .max = 128, \
+         .empty = true, .fallback = "", .text = text_)
+
 static const struct param create_params[] = {
     TEXT(struct function_input, functionId, .check = check_custom_id,
          .text = "Function ID, or unique() for a generated one."),
@@ -101,6 +111,11 @@ static const struct param create_params[] = {
     TEXT(struct function_input, providerRepositoryId, .optional = true, .max = 128, .empty = true,
          .fallback = "", .text = "VCS repository."),
     FUNCTION_PROVIDER,
+    TEMPLATE_TEXT(templateRepository, "Repository of a template to deploy at once."),
+    TEMPLATE_TEXT(templateOwner, "Account that repository belongs to."),
+    TEMPLATE_TEXT(templateRootDirectory, "Folder of the template."),
+    TEMPLATE_TEXT(templateBranch, "Branch of the template."),
+    TEMPLATE_TEXT(templateVersion, "Tag, or range of tags, of the template."),
     LIST(struct function_input, providerBranches, .optional = true, .max = 128,
          .text = "Branches that are deployed."),
     LIST(struct function_input, providerPaths, .optional = true, .max = 128,
@@ -169,7 +184,8 @@ static int answer_function(struct call *call, const char *id, struct error *err)
 struct creation {
     struct function *function;
     struct rule *rule;
-    const char *suffix; /* of function domains */
+    const char *suffix;            /* of function domains */
+    struct deployment *deployment; /* NULL: none */
 };
 
 /*
@@ -199,9 +215,10 @@ static int write_function(struct db *db, void *context, struct error *err)
 {
     struct creation *creation = context;
 
-    if (store_function_insert(db, creation->function, err) < 0)
+    if (store_function_insert(db, creation->function, err) < 0 ||
+        insert_rule(db, creation, err) < 0)
         return -1;
-    return insert_rule(db, creation, err);
+    return creation->deployment ? store_deployment_insert(db, creation->deployment, err) : 0;
 }
 
 static char *new_id(const char *wanted, int64_t now)
@@ -280,9 +297,20 @@ static int functions_create(struct call *call, struct error *err)
         return -1;
     auto_function struct function function = function_from(call, in);
     auto_rule struct rule rule = rule_of(&function);
-    struct creation creation = { &function, &rule, call->api->settings->functions_domain };
+    auto_deployment struct deployment deployment = { 0 };
+    const struct template_choice choice = { .owner = in->templateOwner,
+                                            .repository = in->templateRepository,
+                                            .root = in->templateRootDirectory,
+                                            .branch = in->templateBranch,
+                                            .version = in->templateVersion };
+    if (deployment_of_creation(call, &function, &choice, &deployment, err) < 0)
+        return -1;
+    struct creation creation = { &function, &rule, call->api->settings->functions_domain,
+                                 deployment.id ? &deployment : NULL };
     if (store_write_wait(call->store, write_function, &creation, err) < 0)
         return -1;
+    if (deployment.id)
+        deployment_fetch_later(call, function.id, deployment.id);
     call_changed(call, CHANGE_FUNCTION, function.id);
     call_changed(call, CHANGE_RULES, rule.id);
     cli_session_offer(call);
@@ -400,7 +428,7 @@ static int functions_update(struct call *call, struct error *err)
 
 static int functions_get(struct call *call, struct error *err)
 {
-    const struct function_input *in = call->params;
+    const struct function_one *in = call->params;
 
     return answer_function(call, in->functionId, err);
 }
@@ -434,76 +462,10 @@ static int functions_list(struct call *call, struct error *err)
     return call_list_end(call, total, err);
 }
 
-/* ---- delete ---------------------------------------------------------------------------------- */
-
-/* What the builder must let go of, in the call's memory. */
-struct forgotten {
-    struct forgotten *next;
-    const char *id, *source_hash, *output_hash;
-};
-
-struct deletion {
-    struct call *call;
-    const char *id;
-    struct forgotten *deployments;
-};
-
-static void remember_deployment(void *context, const void *entity)
-{
-    struct deletion *deletion = context;
-    const struct deployment *deployment = entity;
-    struct forgotten *forgotten = call_alloc(deletion->call, sizeof(*forgotten));
-
-    *forgotten = (struct forgotten){
-        .next = deletion->deployments,
-        .id = call_textf(deletion->call, "%s", deployment->id),
-        .source_hash = call_textf(deletion->call, "%s", deployment->source_hash),
-        .output_hash = call_textf(deletion->call, "%s", deployment->output_hash),
-    };
-    deletion->deployments = forgotten;
-}
-
-static int write_deletion(struct db *db, void *context, struct error *err)
-{
-    struct deletion *deletion = context;
-    struct list_query all = { .project_id = deletion->call->project_id,
-                              .function_id = deletion->id,
-                              .limit = INT64_MAX };
-    int64_t total;
-
-    if (store_list(db, LIST_DEPLOYMENTS, &all, remember_deployment, deletion, &total, err) < 0)
-        return -1;
-    return store_function_delete(db, deletion->call->project_id, deletion->id, err);
-}
-
-static void forget_deployments(struct api *api, void *context)
-{
-    for (struct forgotten *forgotten = context; forgotten != NULL; forgotten = forgotten->next) {
-        if (api->fetcher != NULL)
-            fetcher_cancel(api->fetcher, forgotten->id);
-        if (api->builder != NULL)
-            builder_forget(api->builder, forgotten->id, forgotten->source_hash,
-                           forgotten->output_hash);
-    }
-}
-
-static int functions_delete(struct call *call, struct error *err)
-{
-    const struct function_input *in = call->params;
-    struct deletion deletion = { .call = call, .id = in->functionId };
-
-    if (store_write_wait(call->store, write_deletion, &deletion, err) < 0)
-        return -1;
-    call_changed(call, CHANGE_FUNCTION, in->functionId);
-    call_changed(call, CHANGE_RULES, NULL);
-    call_after(call, forget_deployments, deletion.deployments);
-    return call_answer_empty(call);
-}
-
 /* ---- rows ------------------------------------------------------------------------------------ */
 
 static const struct param id_params[] = {
-    TEXT(struct function_input, functionId, .check = check_uid, .text = "Function ID."),
+    TEXT(struct function_one, functionId, .check = check_uid, .text = "Function ID."),
     { 0 },
 };
 
@@ -539,7 +501,7 @@ const struct endpoint functions_endpoints[] = {
       .path = "/v1/functions/{functionId}",
       FUNCTIONS_READ,
       .params = id_params,
-      .params_size = sizeof(struct function_input),
+      .params_size = sizeof(struct function_one),
       .answers = &model_function,
       .status = 200,
       .summary = "Get function",
@@ -560,7 +522,7 @@ const struct endpoint functions_endpoints[] = {
       .path = "/v1/functions/{functionId}",
       FUNCTIONS_WRITE,
       .params = id_params,
-      .params_size = sizeof(struct function_input),
+      .params_size = sizeof(struct function_one),
       .status = 204,
       .event = "functions.[functionId].delete",
       .summary = "Delete function",
