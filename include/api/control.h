@@ -18,14 +18,15 @@
  * project.delete(id) key.create(project, name, scopes, expires?) key.list(project)
  * key.revoke(project, id) token.create(project, user, label[], team[], verified, ttl). ret_output
  * is what the command prints. *ret_change is what a running daemon's registry must take over (NULL:
- * nothing); the caller frees it. Errors: a sentence.
+ * nothing); the caller frees it. ret_change NULL: there is none to tell. Errors: a sentence.
  */
 int control_run(struct store *store, const char *request, struct buffer *ret_output,
                 struct registry_change **ret_change, struct error *err);
 
 /*
  * First start: project `default`, a key with all scopes, DIR/first-key. Nothing if any project
- * exists. *ret_created tells.
+ * exists. *ret_created tells. Ended at any point, it leaves the project with its key and the file,
+ * or no project, and is done again.
  */
 int control_first_start(struct store *store, const char *directory, bool *ret_created,
                         struct error *err);

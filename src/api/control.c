@@ -16,6 +16,7 @@
 #include "endpoint.h"
 #include "fd.h"
 #include "mem.h"
+#include "reload.h"
 #include "text.h"
 #include "token.h"
 
@@ -45,10 +46,11 @@ static bool is_id(const char *text)
     return length > 0 && length <= ID_MAX && text[length] == '\0' && strchr("._-", *text) == NULL;
 }
 
-static int changed(struct work *work, enum change_kind kind, const char *project, const char *id,
-                   struct error *err)
+static int changed(struct work *work, enum change_kind kind, const char *project)
 {
-    return registry_change_read(work->db, kind, project, id, work->change, err);
+    if (work->change != NULL)
+        *work->change = reload_read(work->db, kind, project, NULL);
+    return 0;
 }
 
 /* ---- projects -------------------------------------------------------------------------------- */
@@ -67,14 +69,13 @@ static int project_is_free(struct work *work, const char *id, struct error *err)
     return err->type == ERROR_PROJECT_NOT_FOUND ? 0 : -1;
 }
 
-static int create_project(struct store *store, const char *id, const char *name, struct error *err)
+static struct project new_project(const char *id, const char *name)
 {
     int64_t now = clock_realtime_us();
-    auto_project struct project project = {
+
+    return (struct project){
         .id = xstrdup(id), .name = xstrdup(name), .created_at = now, .updated_at = now
     };
-
-    return store_write_wait(store, insert_project, &project, err);
 }
 
 static int project_create(struct work *work, struct error *err)
@@ -85,11 +86,13 @@ static int project_create(struct work *work, struct error *err)
         return fail(err, ERROR_GENERAL_ARGUMENT_INVALID,
                     "a project id has 1 to 36 of a-z A-Z 0-9 . _ - and begins with a letter or "
                     "digit; \"console\" is taken");
-    if (project_is_free(work, id, err) < 0 ||
-        create_project(work->store, id, text_of(work, "name"), err) < 0)
+    if (project_is_free(work, id, err) < 0)
+        return -1;
+    auto_project struct project project = new_project(id, text_of(work, "name"));
+    if (store_write_wait(work->store, insert_project, &project, err) < 0)
         return -1;
     buffer_addf(work->output, "%s\n", id);
-    return changed(work, CHANGE_PROJECT, id, NULL, err);
+    return changed(work, CHANGE_PROJECT, id);
 }
 
 static void print_project(void *context, const void *entity)
@@ -115,7 +118,7 @@ static int project_delete(struct work *work, struct error *err)
 
     if (store_write_wait(work->store, delete_project, id, err) < 0)
         return -1;
-    return changed(work, CHANGE_PROJECT, id, NULL, err);
+    return changed(work, CHANGE_PROJECT, id);
 }
 
 /* ---- keys ------------------------------------------------------------------------------------ */
@@ -178,9 +181,9 @@ static int insert_key(struct db *db, void *context, struct error *err)
     return store_key_insert(db, key, err);
 }
 
-static int create_key(struct store *store, const char *project_id, const char *name,
-                      const char *scopes, int64_t expires_at, char ret_secret[KEY_TEXT],
-                      struct error *err)
+/* ret_secret is the only place where the key itself is. */
+static struct key new_key(const char *project_id, const char *name, const char *scopes,
+                          int64_t expires_at, char ret_secret[KEY_TEXT])
 {
     unsigned char random[KEY_BYTES];
     char id[GENERATED_ID + 1], hash[65];
@@ -192,15 +195,14 @@ static int create_key(struct store *store, const char *project_id, const char *n
     sodium_memzero(random, sizeof(random));
     key_hash(ret_secret, hash);
     id_generate(now, id);
-    auto_key struct key key = { .project_id = xstrdup(project_id),
-                                .id = xstrdup(id),
-                                .name = xstrdup(name),
-                                .hash = xstrdup(hash),
-                                .scopes = scope_list(scopes),
-                                .created_at = now,
-                                .updated_at = now,
-                                .expires_at = expires_at };
-    return store_write_wait(store, insert_key, &key, err);
+    return (struct key){ .project_id = xstrdup(project_id),
+                         .id = xstrdup(id),
+                         .name = xstrdup(name),
+                         .hash = xstrdup(hash),
+                         .scopes = scope_list(scopes),
+                         .created_at = now,
+                         .updated_at = now,
+                         .expires_at = expires_at };
 }
 
 static int key_create(struct work *work, struct error *err)
@@ -217,12 +219,13 @@ static int key_create(struct work *work, struct error *err)
         if (clock_parse(date, &expires_at) < 0)
             return fail(err, ERROR_GENERAL_ARGUMENT_INVALID, "expires: \"%s\" is no date", expires);
     }
-    if (create_key(work->store, text_of(work, "project"), text_of(work, "name"), scopes, expires_at,
-                   secret, err) < 0)
+    auto_key struct key key = new_key(text_of(work, "project"), text_of(work, "name"), scopes,
+                                      expires_at, secret);
+    if (store_write_wait(work->store, insert_key, &key, err) < 0)
         return -1;
     buffer_addf(work->output, "%s\n", secret);
     sodium_memzero(secret, sizeof(secret));
-    return changed(work, CHANGE_KEYS, text_of(work, "project"), NULL, err);
+    return changed(work, CHANGE_KEYS, text_of(work, "project"));
 }
 
 static void print_key(void *context, const void *entity)
@@ -251,7 +254,7 @@ static int key_revoke(struct work *work, struct error *err)
 {
     if (store_write_wait(work->store, delete_key, work, err) < 0)
         return -1;
-    return changed(work, CHANGE_KEYS, text_of(work, "project"), NULL, err);
+    return changed(work, CHANGE_KEYS, text_of(work, "project"));
 }
 
 /* ---- tokens ---------------------------------------------------------------------------------- */
@@ -333,7 +336,7 @@ int control_run(struct store *store, const char *request, struct buffer *ret_out
     struct work work = { .store = store,
                          .arguments = json_object_get(json, "arguments"),
                          .output = ret_output,
-                         .change = &change };
+                         .change = ret_change == NULL ? NULL : &change };
     int status = -1;
 
     fail(err, ERROR_GENERAL_ARGUMENT_INVALID, "there is no such command");
@@ -345,11 +348,15 @@ int control_run(struct store *store, const char *request, struct buffer *ret_out
             store_reader_close(work.db);
         }
     json_decref(json);
+    if (status == 0 && ret_output->overflowed)
+        status = fail(err, ERROR_GENERAL_BAD_REQUEST, "the answer is longer than %zu bytes",
+                      ret_output->limit);
     if (status < 0) {
         registry_change_free(change);
         return -1;
     }
-    *ret_change = change;
+    if (ret_change != NULL)
+        *ret_change = change;
     return 0;
 }
 
@@ -361,10 +368,45 @@ static void count_project(void *context, const void *entity)
     (*(size_t *)context)++;
 }
 
+struct first {
+    struct project project;
+    struct key key;
+};
+
+static int insert_first(struct db *db, void *context, struct error *err)
+{
+    const struct first *first = context;
+
+    if (store_project_insert(db, &first->project, err) < 0)
+        return -1;
+    return store_key_insert(db, &first->key, err);
+}
+
+/*
+ * The file is on the disk before the rows are committed, together. A start that ends in between
+ * leaves a file that is nobody's key and no project: the next one begins again and replaces it. It
+ * is not removed when the commit fails, as that may have been reported too early.
+ */
+static int make_first(struct store *store, const char *directory, struct error *err)
+{
+    auto_free char *path = xasprintf("%s/first-key", directory);
+    char secret[KEY_TEXT + 1];
+    struct first first = { .project = new_project("default", "Default"),
+                           .key = new_key("default", "first key", "all", 0, secret) };
+
+    strcat(secret, "\n"); /* room is KEY_TEXT + 1 */
+    int status = fd_write_file(AT_FDCWD, path, secret, strlen(secret), 0600, err);
+    sodium_memzero(secret, sizeof(secret));
+    if (status == 0)
+        status = store_write_wait(store, insert_first, &first, err);
+    project_release(&first.project);
+    key_release(&first.key);
+    return status;
+}
+
 int control_first_start(struct store *store, const char *directory, bool *ret_created,
                         struct error *err)
 {
-    char secret[KEY_TEXT + 1];
     struct db *db;
     size_t projects = 0;
 
@@ -372,21 +414,8 @@ int control_first_start(struct store *store, const char *directory, bool *ret_cr
         return -1;
     int status = store_project_each(db, count_project, &projects, err);
     store_reader_close(db);
-    if (status < 0)
+    if (status < 0 || (projects == 0 && make_first(store, directory, err) < 0))
         return -1;
-    if (projects > 0) {
-        *ret_created = false;
-        return 0;
-    }
-    if (create_project(store, "default", "Default", err) < 0 ||
-        create_key(store, "default", "first key", "all", 0, secret, err) < 0)
-        return -1;
-    auto_free char *path = xasprintf("%s/first-key", directory);
-    strcat(secret, "\n"); /* room is KEY_TEXT + 1 */
-    status = fd_write_file(AT_FDCWD, path, secret, strlen(secret), 0600, err);
-    sodium_memzero(secret, sizeof(secret));
-    if (status < 0)
-        return -1;
-    *ret_created = true;
+    *ret_created = projects == 0;
     return 0;
 }

@@ -37,7 +37,8 @@ struct peer {
     int fd;
     struct loop_watch *watch;
     struct loop_timer timer;
-    struct buffer line, output;
+    struct buffer line, output, answer;
+    size_t sent; /* bytes of answer */
     struct registry_change *change;
     int status;
     struct error err;
@@ -52,25 +53,65 @@ static void peer_free(struct peer *peer)
     fd_close(&peer->fd);
     buffer_release(&peer->line);
     buffer_release(&peer->output);
+    buffer_release(&peer->answer);
     peer->control->peers--;
     free(peer);
 }
 
-/* The answer fits the socket's buffer; a peer that is gone does not get it. */
+static void peer_late(void *context)
+{
+    struct peer *peer = context;
+
+    if (peer->answer.size > 0)
+        log_warning("control: %zu of %zu bytes of an answer were not taken in time",
+                    peer->answer.size - peer->sent, peer->answer.size);
+    peer_free(peer);
+}
+
+/* What cannot be sent the client misses: an answer ends with the end of its line. */
+static void send_rest(void *context, uint32_t events)
+{
+    struct peer *peer = context;
+    struct loop *loop = peer->control->api->loop;
+    struct error err;
+
+    (void)events;
+    while (peer->sent < peer->answer.size) {
+        ssize_t got = send(peer->fd, peer->answer.data + peer->sent, peer->answer.size - peer->sent,
+                           MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0 && errno == EAGAIN &&
+            (peer->watch != NULL ||
+             loop_watch_add(loop, peer->fd, EPOLLOUT, send_rest, peer, &peer->watch, &err) == 0))
+            return;
+        if (got < 0) {
+            log_warning("control: an answer was not taken: %s", strerror(errno));
+            break;
+        }
+        peer->sent += (size_t)got;
+    }
+    peer_free(peer);
+}
+
 static void answer(struct peer *peer)
 {
-    auto_buffer struct buffer line = { 0 };
+    struct loop *loop = peer->control->api->loop;
+    struct buffer *line = &peer->answer;
     const char *text = peer->status < 0            ? peer->err.message
                        : peer->output.data == NULL ? ""
                                                    : peer->output.data;
 
-    buffer_init(&line, (size_t)2 * ANSWER_BYTES);
-    buffer_addf(&line, "{\"%s\":", peer->status < 0 ? "error" : "output");
-    json_text_string(&line, text, strlen(text));
-    buffer_add_text(&line, "}\n");
-    if (send(peer->fd, line.data, line.size, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)line.size)
-        log_warning("control: an answer of %zu bytes was not taken", line.size);
-    peer_free(peer);
+    buffer_addf(line, "{\"%s\":", peer->status < 0 ? "error" : "output");
+    json_text_string(line, text, strlen(text));
+    buffer_add_text(line, "}\n");
+    if (line->overflowed) {
+        buffer_reset(line);
+        buffer_addf(line, "{\"error\":\"the answer is longer than %zu bytes\"}\n", line->limit);
+    }
+    loop_timer_arm(loop, &peer->timer, loop_now_us(loop) + (int64_t)PEER_SECONDS * 1000000,
+                   peer_late, peer);
+    send_rest(peer, 0);
 }
 
 static void function_replaced(void *context, struct live_function *old, struct live_function *new)
@@ -147,28 +188,22 @@ static void peer_ready(void *context, uint32_t events)
         take_line(peer);
 }
 
-static void peer_late(void *context)
-{
-    peer_free(context);
-}
-
 static void accept_peer(void *context, uint32_t events)
 {
     struct control *control = context;
     struct loop *loop = control->api->loop;
     auto_fd int fd = accept4(control->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    const int send_bytes = 2 * ANSWER_BYTES;
     struct error err;
 
     (void)events;
     if (fd < 0 || control->peers >= PEERS)
         return;
-    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_bytes, sizeof(send_bytes));
     struct peer *peer = xcalloc(1, sizeof(*peer));
     peer->control = control;
     peer->fd = fd_steal(&fd);
     buffer_init(&peer->line, LINE_BYTES);
     buffer_init(&peer->output, ANSWER_BYTES);
+    buffer_init(&peer->answer, (size_t)2 * ANSWER_BYTES);
     control->peers++;
     if (loop_watch_add(loop, peer->fd, EPOLLIN, peer_ready, peer, &peer->watch, &err) < 0) {
         log_warning("control: %s", err.message);

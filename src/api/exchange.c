@@ -13,6 +13,7 @@
 #include "mem.h"
 #include "origins.h"
 #include "params.h"
+#include "reload.h"
 #include "text.h"
 #include "versions.h"
 
@@ -202,13 +203,9 @@ static int admit_by_body(struct call_inside *inside, struct error *err)
 
 static void read_changes(struct call *call, struct db *db)
 {
-    for (struct change *change = call->inside->changes; change != NULL; change = change->next) {
-        struct error err;
-        if (change->read == NULL && registry_change_read(db, change->kind, call->project_id,
-                                                         change->id, &change->read, &err) < 0)
-            log_error("%s %s: what changed cannot be read: %s", call->method, call->path,
-                      err.message);
-    }
+    for (struct change *change = call->inside->changes; change != NULL; change = change->next)
+        if (change->read == NULL)
+            change->read = reload_read(db, change->kind, call->project_id, change->id);
 }
 
 static void function_replaced(void *context, struct live_function *old, struct live_function *new)

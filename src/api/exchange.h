@@ -21,7 +21,7 @@ struct change {
     struct change *next;
     enum change_kind kind;
     const char *id;
-    struct registry_change *read; /* NULL: not read yet, or not readable */
+    struct registry_change *read; /* NULL: not read yet, or taken over */
 };
 
 struct follow {

@@ -1,11 +1,33 @@
 #include "reload.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 #include "log.h"
 #include "mem.h"
 
-enum { RETRY_US = 50000 };
+enum { RETRY_US = 50000, READS_MOST = 8, FIRST_PAUSE_MS = 10 };
+
+struct registry_change *reload_read(struct db *db, enum change_kind kind, const char *project_id,
+                                    const char *id)
+{
+    for (long tries = 1, pause_ms = FIRST_PAUSE_MS;; tries++, pause_ms *= 2) {
+        const struct timespec pause = { .tv_sec = pause_ms / 1000,
+                                        .tv_nsec = pause_ms % 1000 * 1000000 };
+        struct registry_change *change;
+        struct error err;
+
+        if (registry_change_read(db, kind, project_id, id, &change, &err) == 0)
+            return change;
+        if (tries == READS_MOST) {
+            log_error("project %s: what changed cannot be read, starting anew: %s", project_id,
+                      err.message);
+            abort(); /* the supervisor starts us again */
+        }
+        log_warning("project %s: what changed cannot be read yet: %s", project_id, err.message);
+        nanosleep(&pause, NULL);
+    }
+}
 
 struct reload {
     struct api *api;
@@ -34,23 +56,19 @@ static void apply(void *context)
     struct reload *reload = context;
     struct api *api = reload->api;
 
-    if (reload->change != NULL)
-        registry_apply(api->registry, reload->change, function_replaced, api);
-    if (reload->rules != NULL) /* manual rules follow the active deployment */
-        registry_apply(api->registry, reload->rules, function_replaced, api);
+    registry_apply(api->registry, reload->change, function_replaced, api);
+    /* manual rules follow the active deployment */
+    registry_apply(api->registry, reload->rules, function_replaced, api);
     reload_free(reload);
 }
 
 static void read_again(void *context, void *lane_state)
 {
     struct reload *reload = context;
-    struct error err;
 
-    if (registry_change_read(lane_state, CHANGE_FUNCTION, reload->project_id, reload->function_id,
-                             &reload->change, &err) < 0 ||
-        registry_change_read(lane_state, CHANGE_RULES, reload->project_id, NULL, &reload->rules,
-                             &err) < 0)
-        log_error("function %s: cannot be read again: %s", reload->function_id, err.message);
+    reload->change = reload_read(lane_state, CHANGE_FUNCTION, reload->project_id,
+                                 reload->function_id);
+    reload->rules = reload_read(lane_state, CHANGE_RULES, reload->project_id, NULL);
     loop_post(reload->api->loop, apply, reload);
 }
 

@@ -205,7 +205,9 @@ static int through_daemon(const struct data_directory *data, json_t *request,
     else if (sentence != NULL)
         fail(err, ERROR_GENERAL_BAD_REQUEST, "%s", sentence);
     else
-        fail(err, ERROR_INTERNAL, "the daemon gave no answer");
+        fail(err, ERROR_INTERNAL,
+             "the daemon's answer %s; what was asked for may have been done all the same",
+             answer.size > 0 ? "was cut short" : "did not come");
     json_decref(parsed);
     return result;
 }
@@ -218,7 +220,6 @@ static int on_store(struct data_directory *data, json_t *request, struct buffer 
     const struct store_options options = { .directory = data->path,
                                            .query_limit_us = QUERY_LIMIT_US };
     auto_free char *text = json_dumps(request, JSON_COMPACT);
-    struct registry_change *change = NULL;
     struct store *store;
     bool created = false;
     int result;
@@ -232,8 +233,7 @@ static int on_store(struct data_directory *data, json_t *request, struct buffer 
         fprintf(stderr, "functiond: project default is new; its first key is in %s/first-key\n",
                 data->path);
     if (result == 0)
-        result = control_run(store, text, ret_output, &change, err);
-    registry_change_free(change);
+        result = control_run(store, text, ret_output, NULL, err);
     store_close(store);
     return result;
 }
