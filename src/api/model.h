@@ -39,6 +39,7 @@ struct field {
     enum field_kind kind;
     size_t offset;
     bool sensitive; /* "" for callers without a key */
+    bool nullable;  /* FIELD_OWN, for the documents: may be null */
     bool in_extra;  /* left out, of the documents too, unless the handler gives an extra */
     const char *constant;
     void (*write)(const struct writing *writing, const void *entity); /* the value, as JSON */

@@ -12,6 +12,7 @@
 
 #include "api_version.h"
 #include "arena.h"
+#include "health.h"
 #include "mem.h"
 #include "models/models.h"
 #include "text.h"
@@ -268,6 +269,8 @@ static const struct field empty_build_stderr = F_CONSTANT("buildStderr", "", .te
 static const struct downgrade downgrades[] = {
     { "2.0.0", &model_execution, RENAME, "resourceId", "functionId" },
     { "2.0.0", &model_execution, REMOVE, "resourceType" },
+    { "2.0.0", &model_rule, REPLACE, "deploymentResourceType",
+      .field = &field_rule_resource_type_text },
     { "1.9.0", &model_function, RENAME, "buildSpecification", "specification" },
     { "1.9.0", &model_function, REMOVE, "runtimeSpecification" },
     { "1.7.0", &model_function, RENAME, "deploymentId", "deployment" },
@@ -314,6 +317,7 @@ static const struct downgrade downgrades[] = {
     { "1.4.0", &model_function, ADD, .field = &field_function_schedule_next },
     { "1.4.0", &model_variable, RENAME, "resourceId", "functionId" },
     { "1.4.0", &model_health_status, REMOVE, "name" },
+    { "1.4.0", &model_health_report, REMOVE, "name" },
 };
 
 /* The versions named above, newest first: a format below levels[i] is at level i + 1 at least. */

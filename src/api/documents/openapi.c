@@ -63,6 +63,8 @@ static json_t *schema_of_model(const struct field *const *fields)
             continue;
         json_t *schema = schema_of_field(*fields);
         json_object_set_new(schema, "description", json_string((*fields)->text));
+        if ((*fields)->nullable)
+            json_object_set_new(schema, "nullable", json_true());
         json_object_set_new(properties, (*fields)->name, schema);
         json_array_append_new(required, json_string((*fields)->name));
     }

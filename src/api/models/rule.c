@@ -4,6 +4,7 @@
 #include "call.h"
 #include "json_text.h"
 #include "model.h"
+#include "models/models.h"
 #include "text.h"
 
 static void write_text(const struct writing *writing, const char *text)
@@ -11,18 +12,26 @@ static void write_text(const struct writing *writing, const char *text)
     json_text_string(writing->out, text, strlen(text));
 }
 
-/* The newest format has null for what is no resource's; before there was nothing but text. */
 static void write_resource_type(const struct writing *writing, const void *entity)
 {
     const struct rule *rule = entity;
 
-    if (!text_is_empty(rule->function_id))
-        write_text(writing, "function");
-    else if (writing->call != NULL && call_below(writing->call, "2.0.0"))
-        write_text(writing, "");
-    else
+    if (text_is_empty(rule->function_id))
         buffer_add_text(writing->out, "null");
+    else
+        write_text(writing, "function");
 }
+
+static void write_resource_type_text(const struct writing *writing, const void *entity)
+{
+    const struct rule *rule = entity;
+
+    write_text(writing, text_is_empty(rule->function_id) ? "" : "function");
+}
+
+const struct field field_rule_resource_type_text = F_OWN("deploymentResourceType", "string",
+                                                         write_resource_type_text,
+                                                         .text = "function, or empty.");
 
 /* Nothing is being tried between the creation of a rule and its verification. */
 static void write_status(const struct writing *writing, const void *entity)
@@ -45,7 +54,8 @@ static const struct field fields[] = {
     F_TEXT("redirectUrl", struct rule, redirect_url, .text = "Where a redirect leads."),
     F_INTEGER("redirectStatusCode", struct rule, redirect_status, .text = "Status of a redirect."),
     F_TEXT("deploymentId", struct rule, deployment_id, .text = "Deployment that answers."),
-    F_OWN("deploymentResourceType", "string", write_resource_type, .text = "function, or nothing."),
+    F_OWN("deploymentResourceType", "string", write_resource_type, .nullable = true,
+          .text = "function, or null."),
     F_TEXT("deploymentResourceId", struct rule, function_id, .text = "Function ID."),
     F_TEXT("deploymentVcsProviderBranch", struct rule, branch,
            .text = "Branch whose newest deployment answers."),
