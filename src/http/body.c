@@ -5,7 +5,7 @@
  */
 #include "front.h"
 
-enum { STEP_BYTES = 64 * 1024 };
+enum { STEP_BYTES = 4 * 1024 };
 
 /*
  * How much to reserve next: a small body of known length at once, others by doubling. So a length

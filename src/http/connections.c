@@ -17,7 +17,9 @@ enum {
     SLOW_BYTES = 16 * 1024,          /* a second: a body below that hardly moves */
     SLOW_AFTER_US = 5 * 1000 * 1000, /* of its time are looked at, at least */
     READ_WITHIN_US = 30 * 1000 * 1000,
-    LOOK_EVERY_US = 500 * 1000 /* at everybody, while there is need */
+    YOUNG_US = 50 * 1000,       /* a head may be on its way, if there are spare connections left */
+    LOOK_EVERY_US = 500 * 1000, /* at everybody, while there is need */
+    PEEK_EVERY_US = 1000 * 1000
 };
 
 struct http_connection {
@@ -41,6 +43,7 @@ static void close_it(struct http_server *server, struct http_connection *connect
 
     TAILQ_REMOVE(list_of(server, connection), connection, link);
     connection->is_closing = true;
+    server->closing_count++;
     if (info != NULL)
         shutdown(info->connect_fd, SHUT_RDWR);
     server->run_wanted = true;
@@ -60,6 +63,12 @@ static bool is_slow(const struct http_request *request, int64_t now)
     return request->phase == PHASE_ANSWERED && taken >= READ_WITHIN_US;
 }
 
+/* Beyond the limit, those that will be gone in a moment left out. */
+static bool is_full(const struct http_server *server)
+{
+    return server->connection_count - server->closing_count > server->connection_limit;
+}
+
 static void close_slow(struct http_server *server, bool readers_too)
 {
     int64_t now = loop_now_us(server->loop);
@@ -76,6 +85,53 @@ static void close_slow(struct http_server *server, bool readers_too)
     }
 }
 
+/*
+ * libmicrohttpd overlooks an end that arrives together with the bytes before it (its epoll is
+ * edge-triggered, and a read that fills less than its buffer counts as the last). Without this such
+ * connections stay until they have been idle for long.
+ */
+static void close_ended(struct http_server *server, struct connection_list *list)
+{
+    struct http_connection *next, *connection = TAILQ_FIRST(list);
+    char byte;
+
+    for (; connection != NULL; connection = next) {
+        const struct http_request *request = connection->request;
+        const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+            connection->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        bool is_ours = request != NULL &&
+                       (request->phase != PHASE_BODY || request->rest != REST_NONE);
+        next = TAILQ_NEXT(connection, link);
+        if (!is_ours && info != NULL &&
+            recv(info->connect_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+            close_it(server, connection);
+    }
+}
+
+static void look_for_ends(struct http_server *server)
+{
+    int64_t now = loop_now_us(server->loop);
+
+    if (now < server->peek_by_us)
+        return;
+    server->peek_by_us = now + PEEK_EVERY_US;
+    close_ended(server, &server->waiting);
+    close_ended(server, &server->busy);
+}
+
+static void make_room(struct http_server *server)
+{
+    bool is_urgent = server->connection_count >= server->connection_limit + CONNECTION_SPARES / 2;
+    int64_t now = loop_now_us(server->loop);
+    struct http_connection *first;
+
+    while (is_full(server) && (first = TAILQ_FIRST(&server->waiting)) != NULL &&
+           TAILQ_NEXT(first, link) != NULL && (is_urgent || now - first->since_us >= YOUNG_US))
+        close_it(server, first);
+    if (is_full(server))
+        close_slow(server, true);
+}
+
 void connections_tidy(struct http_server *server)
 {
     struct http_connection *first;
@@ -84,18 +140,19 @@ void connections_tidy(struct http_server *server)
     while ((first = TAILQ_FIRST(&server->waiting)) != NULL &&
            now - first->since_us > server->idle_us)
         close_it(server, first);
+    look_for_ends(server);
     if (!TAILQ_EMPTY(&server->memory_line))
         close_slow(server, false);
-    else if (server->connection_count > server->connection_limit)
-        close_slow(server, true);
+    make_room(server);
 }
 
 int64_t connections_wait_us(const struct http_server *server)
 {
-    bool is_pressed = !TAILQ_EMPTY(&server->memory_line) ||
-                      server->connection_count > server->connection_limit;
-
-    return is_pressed ? LOOK_EVERY_US : -1;
+    if (is_full(server) && !TAILQ_EMPTY(&server->waiting))
+        return YOUNG_US;
+    if (is_full(server) || !TAILQ_EMPTY(&server->memory_line))
+        return LOOK_EVERY_US;
+    return server->connection_count > 0 ? PEEK_EVERY_US : -1;
 }
 
 /* ---- coming, working, going ------------------------------------------------------------------ */
@@ -114,17 +171,15 @@ static void come(struct http_server *server, struct MHD_Connection *of, void **r
     connection->connection = of;
     wait_for_head(server, connection);
     *ret_connection = connection;
-    if (++server->connection_count <= server->connection_limit)
-        return;
-    if (TAILQ_FIRST(&server->waiting) != connection)
-        close_it(server, TAILQ_FIRST(&server->waiting));
-    else
-        close_slow(server, true);
+    server->connection_count++;
+    make_room(server);
 }
 
 static void go(struct http_server *server, struct http_connection *connection)
 {
-    if (!connection->is_closing)
+    if (connection->is_closing)
+        server->closing_count--;
+    else
         TAILQ_REMOVE(list_of(server, connection), connection, link);
     server->connection_count--;
     free(connection);

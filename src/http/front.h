@@ -106,9 +106,10 @@ struct http_server {
 
     struct connection_list waiting; /* for a head, longest first */
     struct connection_list busy;
-    size_t connection_count, connection_limit;
+    size_t connection_count, closing_count, connection_limit;
     int64_t idle_us;    /* that a connection may wait for a whole head */
     int64_t look_by_us; /* for slow clients again, not before */
+    int64_t peek_by_us; /* for ended ones */
 
     struct request_list memory_line;
     size_t body_memory, body_used;

@@ -441,16 +441,36 @@ static void who_only_sits_makes_room_for_who_comes(void **state)
     echo_stop(echo);
 }
 
+static void an_end_right_behind_a_request_is_noticed(void **state)
+{
+    enum { TIMES = 20 };
+    int clients[TIMES];
+
+    for (int i = 0; i < TIMES; i++) {
+        clients[i] = echo_connect(*state);
+        echo_send(clients[i], "GET /echo HTTP/1.1\r\nHost: h\r\n\r\n");
+        shutdown(clients[i], SHUT_WR);
+    }
+    for (int i = 0; i < TIMES; i++) {
+        auto_free char *answer = echo_receive(clients[i], true);
+        assert_has(answer, " 200 ");
+        assert_true(echo_is_closed(clients[i]));
+        close(clients[i]);
+    }
+}
+
 static void bodies_that_hardly_move_free_their_memory(void **state)
 {
-    enum { SLOW = 8 };
+    enum { SLOW = 8, SENT = 40000 };
     struct echo_server *echo = echo_start(256 * 1024, 30, 500);
+    auto_free char *begun = letters(SENT);
     int slow[SLOW];
 
     (void)state;
     for (int i = 0; i < SLOW; i++) {
         slow[i] = echo_connect(echo);
-        echo_send(slow[i], "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 200000\r\n\r\nx");
+        echo_send(slow[i], "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 200000\r\n\r\n");
+        echo_send(slow[i], begun);
     }
     echo_wait(&echo->heads, SLOW);
     auto_free char *body = letters(100000);
@@ -495,6 +515,7 @@ int main(void)
         SERVED(a_large_body_comes_back_whole),
         SERVED(contradicting_framing_is_refused),
         SERVED(a_head_beyond_its_memory_is_refused),
+        SERVED(an_end_right_behind_a_request_is_noticed),
         cmocka_unit_test(bodies_wait_for_memory),
         cmocka_unit_test(a_silent_connection_is_closed),
         cmocka_unit_test(a_head_that_comes_too_slowly_is_not_waited_for),
