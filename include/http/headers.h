@@ -14,16 +14,18 @@
 bool header_name_is_valid(const char *name, size_t bytes);   /* RFC 9110 token */
 bool header_value_is_valid(const char *value, size_t bytes); /* no CR, LF, NUL */
 
-/* Adds a line, name lower-cased. -1 if name or value is not valid, or the buffer is full. */
-int header_block_add(struct buffer *block, const char *name, const char *value, size_t value_bytes);
-
 struct header_line {
     const char *name, *value; /* not NUL-terminated */
     size_t name_bytes, value_bytes;
 };
+/* Adds a line, name lower-cased. -1 if name or value is not valid, or the buffer is full. */
+int header_block_add(struct buffer *block, const char *name, const char *value, size_t value_bytes);
+int header_block_add_line(struct buffer *block, const struct header_line *line);
+
 /*
- * Walks a block; *position starts at 0. Returns false at the end; malformed lines set *ret_bad (may
- * be NULL) and end it.
+ * Walks a block; *position starts at 0. Returns false at the end; malformed lines set *ret_bad and
+ * end it. A ret_bad of NULL is for blocks made by header_block_add(), whose names and values need
+ * no second look; in others only lines without an end or a colon end the walk then.
  */
 bool header_block_next(const char *block, size_t bytes, size_t *position,
                        struct header_line *ret_line, bool *ret_bad);

@@ -22,8 +22,12 @@ struct buffer {
 };
 
 void buffer_init(struct buffer *buffer, size_t limit_bytes);
-void buffer_release(struct buffer *buffer);              /* leaves it zeroed; may be repeated */
-void buffer_reset(struct buffer *buffer);                /* empty, memory kept */
+void buffer_release(struct buffer *buffer); /* leaves it zeroed; may be repeated */
+void buffer_reset(struct buffer *buffer);   /* empty, memory kept */
+/* For memory that serves one text after the other: buffer_init(), but memory it has is kept. */
+void buffer_begin(struct buffer *buffer, size_t limit_bytes);
+/* Until the next buffer_begin() no more memory than so much is kept. */
+void buffer_end(struct buffer *buffer, size_t kept_bytes);
 int buffer_reserve(struct buffer *buffer, size_t bytes); /* so many more; -1 past the limit */
 int buffer_add(struct buffer *buffer, const void *data, size_t bytes);
 int buffer_add_text(struct buffer *buffer, const char *text);

@@ -378,6 +378,7 @@ static void end(struct server *server)
     router_free(api->router);
     free(api->routes);
     free(api->public_url);
+    buffer_release(&api->headers);
     free(server->api_endpoint);
     if (api->loop != NULL)
         loop_free(api->loop);

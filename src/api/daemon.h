@@ -45,6 +45,7 @@ struct api {
     char *public_url;           /* http://127.0.0.1:8080, without a slash at the end */
     int64_t started_us;         /* monotonic */
     int64_t last_execution_seq; /* sequence of executions: see execution_next_seq() */
+    struct buffer headers;      /* memory for the header block of one request after the other */
     bool stopping;
     int exit_status;
 };

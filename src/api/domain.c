@@ -18,7 +18,7 @@
 enum {
     NAMES_MOST = 200,
     HEADERS_MOST = 262144,
-    HEADERS_USUAL = 1536, /* of a request, with what the platform adds */
+    HEADERS_KEPT = 65536, /* bytes of memory that one request leaves to the next */
     EXTRA_HEADERS = 192   /* bytes the platform adds to an answer's */
 };
 
@@ -136,8 +136,7 @@ static void collect_headers(const struct domain_call *d, struct buffer *block)
 
     for (uint16_t i = 0; i < count; i++)
         names_add(&names, d->request, i);
-    buffer_init(block, HEADERS_MOST);
-    buffer_reserve(block, HEADERS_USUAL);
+    buffer_begin(block, HEADERS_MOST);
     for (size_t i = 0; i < count; i++) {
         const struct http_header h = http_header_at(d->request, i);
         if (!names.repeats[i] &&
@@ -254,7 +253,7 @@ static void domain_complete(struct exchange *exchange, struct http_request *requ
 {
     struct domain_call *d = (struct domain_call *)exchange;
     const char *query = http_query(request);
-    struct buffer headers, body;
+    struct buffer *headers = &d->api->headers, body;
     struct error err;
 
     if (may_run(d, &err) < 0) {
@@ -263,14 +262,14 @@ static void domain_complete(struct exchange *exchange, struct http_request *requ
     }
     auto_free char *path = *query ? xasprintf("%s?%s", http_path(request), query)
                                   : xstrdup(http_path(request));
-    collect_headers(d, &headers);
+    collect_headers(d, headers);
     http_body_steal(request, &body);
     const struct execute_request run = {
         .api = d->api,
         .function = d->function,
         .method = http_method(request),
         .path = path,
-        .headers = &headers,
+        .headers = headers,
         .body = &body,
         .user_id = "",
         .client_ip = d->client_ip,
@@ -278,6 +277,7 @@ static void domain_complete(struct exchange *exchange, struct http_request *requ
         .context = d,
     };
     d->execute = execute_start(&run);
+    buffer_end(headers, HEADERS_KEPT);
 }
 
 static void domain_too_large(struct exchange *exchange, struct http_request *request, size_t limit)

@@ -186,7 +186,5 @@ struct execute *execute_start(const struct execute_request *request)
         .done = execute_ended,
         .context = x,
     };
-    struct run_call *started = run_start(api->run, &run);
-    buffer_release(request->headers);
-    return started ? x : NULL;
+    return run_start(api->run, &run) ? x : NULL;
 }

@@ -19,7 +19,7 @@ struct execute_request {
     struct api *api;
     struct live_function *function; /* with an active, ready deployment */
     const char *method, *path;
-    struct buffer *headers;   /* header block of the caller, lower-case names; taken over */
+    struct buffer *headers;   /* header block of the caller; the platform's lines are added */
     struct buffer *body;      /* taken over; may be NULL */
     const char *user_id;      /* "" if none */
     const struct token *user; /* NULL: no user token for the function */

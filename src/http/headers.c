@@ -43,24 +43,32 @@ bool header_value_is_valid(const char *value, size_t bytes)
                           memchr(value, '\n', bytes) == NULL && memchr(value, '\0', bytes) == NULL);
 }
 
-int header_block_add(struct buffer *block, const char *name, const char *value, size_t value_bytes)
+int header_block_add_line(struct buffer *block, const struct header_line *line)
 {
-    size_t name_bytes = strlen(name);
-    if (!header_name_is_valid(name, name_bytes) || !header_value_is_valid(value, value_bytes))
+    if (!header_name_is_valid(line->name, line->name_bytes) ||
+        !header_value_is_valid(line->value, line->value_bytes))
         return -1;
-    if (buffer_reserve(block, name_bytes + value_bytes + 4) < 0)
+    if (buffer_reserve(block, line->name_bytes + line->value_bytes + 4) < 0)
         return -1;
     char *to = block->data + block->size;
-    for (size_t i = 0; i < name_bytes; i++)
-        *to++ = lower(name[i]);
+    for (size_t i = 0; i < line->name_bytes; i++)
+        *to++ = lower(line->name[i]);
     *to++ = ':';
     *to++ = ' ';
-    if (value_bytes > 0)
-        memcpy(to, value, value_bytes);
-    to += value_bytes;
+    if (line->value_bytes > 0)
+        memcpy(to, line->value, line->value_bytes);
+    to += line->value_bytes;
     memcpy(to, "\r\n", 3);
-    block->size += name_bytes + value_bytes + 4;
+    block->size += line->name_bytes + line->value_bytes + 4;
     return 0;
+}
+
+int header_block_add(struct buffer *block, const char *name, const char *value, size_t value_bytes)
+{
+    return header_block_add_line(block, &(struct header_line){ .name = name,
+                                                               .name_bytes = strlen(name),
+                                                               .value = value,
+                                                               .value_bytes = value_bytes });
 }
 
 static bool is_blank(char c)
@@ -68,17 +76,18 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-static bool split_line(const char *start, const char *end, struct header_line *ret_line)
+static bool split_line(const char *start, const char *end, bool is_foreign,
+                       struct header_line *ret_line)
 {
     const char *colon = memchr(start, ':', (size_t)(end - start));
-    if (colon == NULL || !header_name_is_valid(start, (size_t)(colon - start)))
+    if (colon == NULL || (is_foreign && !header_name_is_valid(start, (size_t)(colon - start))))
         return false;
     const char *value = colon + 1;
     while (value < end && is_blank(*value))
         value++;
     while (end > value && is_blank(end[-1]))
         end--;
-    if (!header_value_is_valid(value, (size_t)(end - value)))
+    if (is_foreign && !header_value_is_valid(value, (size_t)(end - value)))
         return false;
     *ret_line = (struct header_line){ .name = start,
                                       .name_bytes = (size_t)(colon - start),
@@ -97,7 +106,7 @@ bool header_block_next(const char *block, size_t bytes, size_t *position,
     const char *start = block + *position;
     const char *feed = memchr(start, '\n', bytes - *position);
     if (feed == NULL || feed == start || feed[-1] != '\r' ||
-        !split_line(start, feed - 1, ret_line)) {
+        !split_line(start, feed - 1, ret_bad != NULL, ret_line)) {
         if (ret_bad != NULL)
             *ret_bad = true;
         *position = bytes;
@@ -110,7 +119,7 @@ bool header_block_next(const char *block, size_t bytes, size_t *position,
 static bool is_name(const struct header_line *line, const char *name)
 {
     for (size_t i = 0; i < line->name_bytes; i++) {
-        if (lower(line->name[i]) != name[i]) /* also where name is over */
+        if (name[i] == '\0' || lower(line->name[i]) != name[i])
             return false;
     }
     return name[line->name_bytes] == '\0';

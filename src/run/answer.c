@@ -12,6 +12,8 @@
 #include "mem.h"
 #include "text.h"
 
+enum { NAME_MOST = 255 };
+
 /* ---- headers ------------------------------------------------------------------------------- */
 
 /* About the connection, which is the server's; content-length is written anew from the body. */
@@ -43,15 +45,13 @@ static void take_header(struct buffer *out, const char *line, size_t size)
         value++;
         value_size--;
     }
-    if (!header_name_is_valid(line, name_size) || !header_value_is_valid(value, value_size) ||
+    if (name_size > NAME_MOST || !header_name_is_valid(line, name_size) ||
         is_dropped(line, name_size))
         return;
-    char name[256];
-    if (name_size >= sizeof(name))
-        return;
-    memcpy(name, line, name_size);
-    name[name_size] = '\0';
-    header_block_add(out, name, value, value_size);
+    header_block_add_line(out, &(struct header_line){ .name = line,
+                                                      .name_bytes = name_size,
+                                                      .value = value,
+                                                      .value_bytes = value_size });
 }
 
 /* Lines that are no header are left out: they come from the user's code, not from our bootstrap. */

@@ -12,22 +12,6 @@ enum { KEEP_BYTES = 65536, HEAD_LIMIT = 4 << 20, HEADERS_LIMIT = 1 << 20 };
 
 /* ---- the struct ---------------------------------------------------------------------------- */
 
-static void prepare(struct buffer *buffer, size_t limit_bytes)
-{
-    if (buffer->data == NULL) {
-        buffer_init(buffer, limit_bytes);
-        return;
-    }
-    buffer_reset(buffer);
-    buffer->limit = limit_bytes;
-}
-
-static void put_away(struct buffer *buffer)
-{
-    if (buffer->capacity > KEEP_BYTES)
-        buffer_release(buffer);
-}
-
 static struct run_call *take_call(struct run *run)
 {
     struct list *link = list_take_first(&run->free_calls);
@@ -35,12 +19,12 @@ static struct run_call *take_call(struct run *run)
                                          : xcalloc(1, sizeof(*call));
     size_t log_limit = 2 * (size_t)run->settings->execution_log_bytes + (size_t)2 * OUTPUT_TAIL;
     call->run = run;
-    prepare(&call->head, HEAD_LIMIT);
-    prepare(&call->answer_head, HEADERS_LIMIT);
-    prepare(&call->result.headers, HEADERS_LIMIT + 64);
-    prepare(&call->result.body, (size_t)run->settings->request_bytes);
-    prepare(&call->result.logs, log_limit);
-    prepare(&call->result.errors, log_limit);
+    buffer_begin(&call->head, HEAD_LIMIT);
+    buffer_begin(&call->answer_head, HEADERS_LIMIT);
+    buffer_begin(&call->result.headers, HEADERS_LIMIT + 64);
+    buffer_begin(&call->result.body, (size_t)run->settings->request_bytes);
+    buffer_begin(&call->result.logs, log_limit);
+    buffer_begin(&call->result.errors, log_limit);
     call->pool = NULL;
     call->worker = NULL;
     call->has_answer = false;
@@ -62,12 +46,12 @@ static void release(struct run_call *call)
     loop_timer_cancel(run->loop, &call->timer);
     live_function_drop(steal(call->function));
     buffer_release(&call->sender.body);
-    put_away(&call->head);
-    put_away(&call->answer_head);
-    put_away(&call->result.headers);
-    put_away(&call->result.body);
-    put_away(&call->result.logs);
-    put_away(&call->result.errors);
+    buffer_end(&call->head, KEEP_BYTES);
+    buffer_end(&call->answer_head, KEEP_BYTES);
+    buffer_end(&call->result.headers, KEEP_BYTES);
+    buffer_end(&call->result.body, KEEP_BYTES);
+    buffer_end(&call->result.logs, KEEP_BYTES);
+    buffer_end(&call->result.errors, KEEP_BYTES);
     run->held_bytes -= call->held_bytes;
     call->held_bytes = 0;
     call->state = CALL_FREE;

@@ -29,6 +29,18 @@ void buffer_reset(struct buffer *buffer)
         buffer->data[0] = '\0';
 }
 
+void buffer_begin(struct buffer *buffer, size_t limit_bytes)
+{
+    buffer_reset(buffer);
+    buffer->limit = limit_bytes;
+}
+
+void buffer_end(struct buffer *buffer, size_t kept_bytes)
+{
+    if (buffer->capacity > kept_bytes)
+        buffer_release(buffer);
+}
+
 int buffer_reserve(struct buffer *buffer, size_t bytes)
 {
     if (bytes > buffer->limit - buffer->size) {

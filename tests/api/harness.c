@@ -115,6 +115,7 @@ int harness_teardown(void **state)
     models_free(api->models);
     limits_free(api->limits);
     proxies_free(api->proxies);
+    buffer_release(&api->headers);
     router_free(api->router);
     free(api->routes);
     loop_free(api->loop);

@@ -28,6 +28,24 @@ static void test_buffer__takes_exactly_its_limit(void **state)
     assert_string_equal(buffer.data, "");
 }
 
+static void test_buffer__serves_one_text_after_the_other(void **state)
+{
+    (void)state;
+    auto_buffer struct buffer buffer = { 0 };
+
+    buffer_begin(&buffer, 100);
+    buffer_add_text(&buffer, "first");
+    const char *memory = buffer.data;
+    buffer_end(&buffer, 100);
+    buffer_begin(&buffer, 3);
+    assert_ptr_equal(buffer.data, memory);
+    assert_string_equal(buffer.data, "");
+    assert_int_equal(buffer_add_text(&buffer, "four"), -1);
+    assert_int_equal(buffer_add_text(&buffer, "two"), 0);
+    buffer_end(&buffer, 1);
+    assert_null(buffer.data);
+}
+
 static void test_buffer__a_format_that_does_not_fit_changes_nothing(void **state)
 {
     (void)state;
@@ -111,6 +129,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_buffer__takes_exactly_its_limit),
+        cmocka_unit_test(test_buffer__serves_one_text_after_the_other),
         cmocka_unit_test(test_buffer__a_format_that_does_not_fit_changes_nothing),
         cmocka_unit_test(test_buffer__grows_under_formats_and_numbers),
         cmocka_unit_test(test_buffer__forgets_the_front),

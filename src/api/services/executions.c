@@ -24,6 +24,7 @@
 enum {
     BODY_MOST = 10485760,
     HEADER_NAMES_MOST = 100,
+    HEADERS_MOST = 65536, /* bytes, with what the platform adds */
     HEADER_BYTES_MOST = 16384,
     SCHEDULE_LEAST_US = 60000000
 };
@@ -358,22 +359,22 @@ static void executions_create(struct call *call)
 {
     const struct execution_create *in = call->params;
     struct live_function *function = NULL;
-    struct buffer headers;
+    struct buffer *headers = &call->api->headers;
     int64_t scheduled_at = 0;
     struct error err;
 
-    buffer_init(&headers, 65536);
-    if (prepare(call, &function, &headers, &scheduled_at, &err) < 0) {
+    buffer_begin(headers, HEADERS_MOST);
+    if (prepare(call, &function, headers, &scheduled_at, &err) < 0) {
         call_fail(call, &err);
     } else if (in->async) {
-        begin_async(call, function, &headers, scheduled_at);
+        begin_async(call, function, headers, scheduled_at);
     } else {
         struct creating *creating = call_alloc(call, sizeof *creating);
         creating->call = call;
         creating->function = function;
-        begin_sync(creating, &headers);
+        begin_sync(creating, headers);
     }
-    buffer_release(&headers);
+    buffer_end(headers, HEADERS_MOST);
 }
 
 /* ---- list, get, delete ----------------------------------------------------------------------- */
