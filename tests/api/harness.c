@@ -134,8 +134,10 @@ static void note_what_was_hit(struct harness *harness, const struct call *call)
     const char *type = reply_text(&harness->reply, "type");
 
     for (const struct endpoint *row; (row = catalog_next(&position)) != NULL;)
-        if (row == call->endpoint)
+        if (row == call->endpoint) {
             harness->endpoints_hit[position - 1] = true;
+            harness->params_hit[position - 1] |= call->inside->given;
+        }
     for (size_t i = 0; harness->reply.status >= 400 && type != NULL && i < ERROR_TYPES; i++)
         if (strcmp(error_rows[i].type, type) == 0 &&
             error_rows[i].code == (int)harness->reply.status)

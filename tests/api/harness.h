@@ -31,7 +31,8 @@ struct harness {
     char key[320];      /* of project default, all scopes */
     struct reply reply; /* the last one */
     bool is_answered;
-    bool endpoints_hit[256]; /* by position in the catalogue */
+    bool endpoints_hit[256];  /* by position in the catalogue */
+    uint64_t params_hit[256]; /* likewise: the parameters that were given and taken, a bit each */
     bool errors_hit[ERROR_TYPES];
 };
 

@@ -156,6 +156,23 @@ static void test_an_end_in_the_middle_of_it_leaves_nothing_behind(void **state)
     /* The claims are on their way: the harness ends now. */
 }
 
+static void what_a_late_execution_leaves_is_told_behind_what_it_said(void **state)
+{
+    struct run_result result = { .outcome = RUN_TIMED_OUT };
+    auto_buffer struct buffer said = { 0 };
+
+    (void)state;
+    auto_free char *alone = run_failure_errors(&result, ERROR_FUNCTION_ASYNCHRONOUS_TIMEOUT);
+    assert_string_equal(alone, "Asynchronous function execution timed out. Ensure the execution "
+                               "duration doesn't exceed the configured function "
+                               "timeout.\\nError Code: 408");
+    buffer_init(&said, 100);
+    buffer_add_text(&said, "said");
+    result.errors = said;
+    auto_free char *behind = run_failure_errors(&result, ERROR_FUNCTION_ASYNCHRONOUS_TIMEOUT);
+    assert_int_equal(strncmp(behind, "said\nAsynchronous", 17), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -165,6 +182,7 @@ int main(void)
         TEST(test_without_a_deployment_it_fails_with_the_sentence),
         TEST(test_a_crash_is_settled_with_its_sentence_and_code),
         TEST(test_an_end_in_the_middle_of_it_leaves_nothing_behind),
+        cmocka_unit_test(what_a_late_execution_leaves_is_told_behind_what_it_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

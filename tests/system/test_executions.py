@@ -142,7 +142,8 @@ class Executions(harness.Case):
 
     def test_bytes_that_are_no_text_need_the_other_answer_form(self):
         for name in self.each():
-            self.refused(self.api.ask('POST', f'/functions/{name}/executions', {'path': '/bytes'}), 400)
+            said = self.refused(self.api.ask('POST', f'/functions/{name}/executions', {'path': '/bytes'}), 400)
+            self.assertIn('Malformed UTF-8', said['message'])
             answer = self.api.ask('POST', f'/functions/{name}/executions', {'path': '/bytes'},
                                   headers={'Accept': 'multipart/form-data'})
             self.assertEqual(answer.status, 201)
