@@ -97,15 +97,17 @@ static void allow_resolvers(struct buffer *script)
     }
 }
 
-static void write_script(const struct sandbox_host *host, struct buffer *script)
+/* Named by the ids, which are ours alone: a table may be there that somebody left who had them
+ * before and was killed. The first line makes sure that there is something to delete. */
+static void write_removal(const struct sandbox_host *host, struct buffer *script)
 {
-    const struct sandbox_private *inner = host->inner;
-    /*
-     * Named by the ids, which are ours alone: a table that somebody left who had them before and
-     * was killed is replaced at once. The first line makes sure that there is something to delete.
-     */
     buffer_addf(script, "table inet functiond_%u\ndelete table inet functiond_%u\n",
                 host->uid_first, host->uid_first);
+}
+
+static void write_table(const struct sandbox_host *host, struct buffer *script)
+{
+    const struct sandbox_private *inner = host->inner;
     buffer_addf(script, "table inet functiond_%u {\n", host->uid_first);
     /* a reset: an answer by ICMP can meet the socket locked and then is forgotten for a second */
     buffer_add_text(script, "chain shut {\nmeta l4proto tcp reject with tcp reset\n"
@@ -155,12 +157,22 @@ static int set_table(struct sandbox_host *host, const char *program, struct erro
 {
     auto_buffer struct buffer script = { 0 };
     buffer_init(&script, SCRIPT_BYTES);
-    write_script(host, &script);
+    write_removal(host, &script);
+    write_table(host, &script);
     if (run_program(program, &script) != 0) {
         return fail(err, ERROR_INTERNAL, "nft refused the table (is CAP_NET_ADMIN missing?)");
     }
     host->inner->egress_table = true;
     return try_loopback(host, err);
+}
+
+static void remove_table(struct sandbox_host *host, const char *program)
+{
+    auto_buffer struct buffer script = { 0 };
+    buffer_init(&script, SCRIPT_BYTES);
+    write_removal(host, &script);
+    run_program(program, &script);
+    host->inner->egress_table = false;
 }
 
 void egress_open(struct sandbox_host *host)
@@ -169,6 +181,9 @@ void egress_open(struct sandbox_host *host)
     const char *program = find_program();
     struct error err;
     if (host->inner->egress_private) {
+        if (host->is_root && host->inner->use_slots && program != NULL) {
+            remove_table(host, program);
+        }
         report_layer(host, "egress filter", false, "setting egress_private");
     } else if (!host->is_root || !host->inner->use_slots) {
         report_layer(host, "egress filter", false, "%s: it needs root and uid slots", open_word);
@@ -185,12 +200,7 @@ void egress_open(struct sandbox_host *host)
 void egress_close(struct sandbox_host *host)
 {
     const char *program = find_program();
-    if (!host->inner->egress_table || program == NULL) {
-        return;
+    if (host->inner->egress_table && program != NULL) {
+        remove_table(host, program);
     }
-    auto_buffer struct buffer script = { 0 };
-    buffer_init(&script, SCRIPT_BYTES);
-    buffer_addf(&script, "delete table inet functiond_%u\n", host->uid_first);
-    run_program(program, &script);
-    host->inner->egress_table = false;
 }

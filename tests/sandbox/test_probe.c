@@ -311,6 +311,48 @@ static void test_egress__only_the_api_is_reached_on_loopback(void **state)
     assert_string_equal(result == 0 ? "" : err.message, "");
 }
 
+/* Both listeners must be reached, although a table that shuts one of them was left behind. */
+static int knock_at_both(void *context, char *ret_detail, size_t detail_bytes)
+{
+    const struct doors *doors = context;
+    const struct sockaddr_in *all[] = { &doors->api, &doors->other };
+    for (size_t i = 0; i < COUNT(all); i++) {
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (connect(fd, (const struct sockaddr *)all[i], sizeof(*all[i])) != 0) {
+            snprintf(ret_detail, detail_bytes, "a listener is shut");
+            return -1;
+        }
+        close(fd);
+    }
+    return 0;
+}
+
+static void test_egress__a_table_left_behind_is_gone_without_the_filter_too(void **state)
+{
+    (void)state;
+    char data[160];
+    struct doors doors;
+    struct error err = { 0 };
+    struct sandbox_host host;
+    if (!has_layer(&box.host, "egress filter")) {
+        box_skip("the egress filter is not available");
+    }
+    leave_a_table_behind();
+    make_data(data, sizeof(data));
+    auto_fd int api = listen_on_loopback(&doors.api);
+    auto_fd int other = listen_on_loopback(&doors.other);
+    struct sandbox_options options = options_of(data);
+    options.egress_private = true;
+    assert_true(api >= 0 && other >= 0);
+    assert_int_equal(sandbox_probe(&options, &host, &err), 0);
+
+    int result = probe_trial(&host, NETWORK_OUTBOUND, knock_at_both, &doors, &err);
+
+    sandbox_release(&host);
+    fd_remove_tree(AT_FDCWD, data, &err);
+    assert_string_equal(result == 0 ? "" : err.message, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -325,6 +367,7 @@ int main(void)
         cmocka_unit_test(test_protect__the_filter_alone_refuses_signals_to_the_daemon),
         cmocka_unit_test(test_landlock__every_older_interface_applies),
         cmocka_unit_test(test_egress__only_the_api_is_reached_on_loopback),
+        cmocka_unit_test(test_egress__a_table_left_behind_is_gone_without_the_filter_too),
     };
     return box_run_all("probe", tests, COUNT(tests));
 }

@@ -408,12 +408,12 @@ class Case(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.daemon = Daemon(user=cls.user, **cls.settings)
+        cls.addClassCleanup(cls.daemon.release)         # also when the set-up of a test's own class fails
         try:
             cls.daemon.start()
             cls.api = cls.daemon.api()
         except BaseException:
             print(cls.daemon.log_tail(), file=sys.stderr)
-            cls.daemon.release()
             raise
 
     @classmethod
@@ -421,7 +421,6 @@ class Case(unittest.TestCase):
         log = cls.daemon.log_path.read_text(errors='replace') if cls.daemon.log_path.exists() else ''
         status = cls.daemon.stop() if cls.daemon.process else 0
         log_end = cls.daemon.log_tail()
-        cls.daemon.release()
         for mark in ('AddressSanitizer', 'runtime error:', 'LeakSanitizer'):
             if mark in log or mark in log_end:
                 raise AssertionError(f'a sanitizer complained:\n{log_end}')
