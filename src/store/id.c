@@ -2,7 +2,7 @@
 #include <sodium.h>
 #include <string.h>
 
-#include "entities.h"
+#include "store_private.h"
 
 enum {
     SECOND_DIGITS = 8,
@@ -71,4 +71,28 @@ int64_t id_time_us(const char *id)
     fraction = hex_value(id + SECOND_DIGITS, FRACTION_DIGITS);
     return seconds < 0 || fraction < 0 || fraction >= SECOND_US ? -1
                                                                 : seconds * SECOND_US + fraction;
+}
+
+bool id_prefix_times(const char *prefix, size_t digits, int64_t *ret_first_us, int64_t *ret_last_us)
+{
+    char low[GENERATED_ID + 1], high[GENERATED_ID + 1];
+    int64_t last;
+
+    if (digits > GENERATED_ID)
+        return false;
+    for (size_t i = 0; i < digits; i++)
+        if (hex_value(prefix + i, 1) < 0)
+            return false;
+    memset(low, '0', GENERATED_ID);
+    memset(high, 'f', GENERATED_ID);
+    memcpy(low, prefix, digits);
+    memcpy(high, prefix, digits);
+    low[GENERATED_ID] = high[GENERATED_ID] = '\0';
+    if (id_time_us(low) < 0) /* a fraction that is more than a second */
+        return false;
+    last = hex_value(high + SECOND_DIGITS, FRACTION_DIGITS);
+    last = last < SECOND_US ? last : SECOND_US - 1;
+    *ret_first_us = id_time_us(low);
+    *ret_last_us = hex_value(high, SECOND_DIGITS) * SECOND_US + last;
+    return true;
 }

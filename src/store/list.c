@@ -40,7 +40,7 @@ static const struct scope {
 } scopes[LIST_ENTITIES] = {
     [LIST_FUNCTIONS] = { .search = "t.id, t.name, t.runtime" },
     [LIST_DEPLOYMENTS] = { .search = "t.id, t.entrypoint", .by_function = true },
-    [LIST_EXECUTIONS] = { .search = "f.id, t.id" },
+    [LIST_EXECUTIONS] = { .search = "f.id, t.id" }, /* but see add_execution_search() */
     [LIST_VARIABLES] = { .by_function = true },
     [LIST_RULES] = { .search = "t.id, t.domain", .by_function = true },
 };
@@ -96,6 +96,29 @@ static void add_scope(const struct list *list, struct list_sql *sql)
     }
 }
 
+/*
+ * The function's id matches for all of its executions or for none, and theirs tell their rows: so
+ * this need not look at every one.
+ */
+static void add_execution_search(const struct list_query *query, struct list_sql *sql)
+{
+    int64_t first, last;
+
+    if (search_matches(query->search, query->function_id))
+        return;
+    if (!search_id_times(query->search, &first, &last)) {
+        list_sql_add(sql, " AND t.seq = -1"); /* no execution's */
+        return;
+    }
+    list_sql_add(sql, " AND t.seq BETWEEN ");
+    list_sql_integer(sql, first);
+    list_sql_add(sql, " AND ");
+    list_sql_integer(sql, last);
+    list_sql_add(sql, " AND search_words(");
+    list_sql_text(sql, query->search);
+    list_sql_add(sql, ", t.id)");
+}
+
 static int add_where(const struct list *list, struct list_sql *sql, struct error *err)
 {
     const struct list_query *query = list->query;
@@ -105,7 +128,9 @@ static int add_where(const struct list *list, struct list_sql *sql, struct error
         list_sql_add(sql, " AND t.user_id <> '' AND t.user_id = ");
         list_sql_text(sql, query->reader_user_id ? query->reader_user_id : "");
     }
-    if (!text_is_empty(query->search) && scopes[list->entity].search) {
+    if (!text_is_empty(query->search) && list->entity == LIST_EXECUTIONS && query->function_id) {
+        add_execution_search(query, sql);
+    } else if (!text_is_empty(query->search) && scopes[list->entity].search) {
         list_sql_add(sql, " AND search_words(");
         list_sql_text(sql, query->search);
         buffer_addf(&sql->text, ", %s)", scopes[list->entity].search);

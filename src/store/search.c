@@ -101,11 +101,47 @@ static bool text_has_phrase(const char *text, const char *end, const char *searc
     return false;
 }
 
+/* In double quotes it is a phrase. */
+static bool is_phrase(const char *search, const char *end)
+{
+    return end - search >= 2 && *search == '"' && end[-1] == '"';
+}
+
+bool search_matches(const char *search, const char *text)
+{
+    const char *search_end = search + strlen(search), *end = text + strlen(text);
+
+    return is_phrase(search, search_end) ? text_has_phrase(text, end, search, search_end)
+                                         : text_has_any(text, end, search, search_end);
+}
+
+/* An id is one word: the last term may be its beginning, the others are all of it. */
+bool search_id_times(const char *search, int64_t *ret_first_us, int64_t *ret_last_us)
+{
+    const char *end = search + strlen(search), *at = search;
+    int64_t first_us = INT64_MAX, last_us = 0, first, last;
+    struct word term, following;
+    bool phrase = is_phrase(search, end);
+
+    for (bool more = next_word(&at, end, &term); more; term = following) {
+        more = next_word(&at, end, &following);
+        if ((more || phrase) && term.bytes != GENERATED_ID)
+            continue;
+        if (!id_prefix_times(term.text, term.bytes, &first, &last))
+            continue;
+        first_us = first < first_us ? first : first_us;
+        last_us = last > last_us ? last : last_us;
+    }
+    *ret_first_us = first_us;
+    *ret_last_us = last_us;
+    return first_us <= last_us;
+}
+
 static void search_words(sqlite3_context *context, int count, sqlite3_value **values)
 {
     const char *search = (const char *)sqlite3_value_text(values[0]);
     const char *search_end = search ? search + sqlite3_value_bytes(values[0]) : NULL;
-    bool phrase = search && search_end - search >= 2 && *search == '"' && search_end[-1] == '"';
+    bool phrase = search && is_phrase(search, search_end);
     bool found = false;
 
     for (int i = 1; i < count && search && !found; i++) {

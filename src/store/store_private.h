@@ -191,6 +191,16 @@ enum entity_type list_entity_type(enum list_entity entity);
 int migrate(struct db *db, const char *file, struct error *err);
 int secret_open(struct store *store, bool must_exist, struct error *err);
 int search_register(sqlite3 *handle); /* the SQL function search_words(search, text...) */
+/* What search_words(search, text) says. */
+bool search_matches(const char *search, const char *text);
+/*
+ * Every generated id that matches has its time (microseconds) in this range, which may be wider;
+ * false: none matches.
+ */
+bool search_id_times(const char *search, int64_t *ret_first_us, int64_t *ret_last_us);
+/* The times of generated ids that begin so; false: there are none. */
+bool id_prefix_times(const char *prefix, size_t digits, int64_t *ret_first_us,
+                     int64_t *ret_last_us);
 
 int variable_value_bind(struct db *db, sqlite3_stmt *statement, int index,
                         const struct variable *variable, struct error *err);

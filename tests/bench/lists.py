@@ -76,6 +76,8 @@ def cases(middle):
         ('newest 25 that failed, total=false', [failed, NEWEST, PAGE], {'total': 'false'}, 25),
         ('those that wait (none), total', [waiting, NEWEST, PAGE], {}, 0),
         ('one by its id, total', [one], {}, 1),
+        ('search of an id, total', [PAGE], {'search': middle}, 1),
+        ('search of what is not there, total', [PAGE], {'search': 'nowhere'}, 0),
     ]
 
 
@@ -89,8 +91,9 @@ class Asking:
 
     def request(self, queries, parameters):
         pairs = [(f'queries[{i}]', json.dumps(query)) for i, query in enumerate(queries)] + list(parameters.items())
+        old = 'X-Appwrite-Response-Format: 1.6.0\r\n' if 'search' in parameters else ''    # gone since
         target = f'/v1/functions/{FUNCTION}/executions?{urllib.parse.urlencode(pairs)}'
-        return f'GET {target} HTTP/1.1\r\nHost: 127.0.0.1\r\n{self.headers}\r\n'.encode()
+        return f'GET {target} HTTP/1.1\r\nHost: 127.0.0.1\r\n{self.headers}{old}\r\n'.encode()
 
     def send(self, request):
         self.socket.sendall(request)

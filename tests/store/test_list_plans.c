@@ -105,6 +105,53 @@ static void test_executions__pages_follow_the_index_and_never_sort(void **state)
     buffer_release(&plan);
 }
 
+static void test_executions__are_searched_by_the_times_in_their_ids(void **state)
+{
+    struct fixture *fixture = *state;
+    struct execution first, second;
+    struct list_query query = { .function_id = "hello" };
+    struct buffer plan;
+    char text[128];
+    static const struct {
+        const char *before;
+        int digits; /* of the id of the first */
+        const char *after, *expected;
+    } searches[] = {
+        { "", 20, "", "0" },
+        { "", 13, "", "0" },
+        { "", 13, " nothing", "" },
+        { "nothing ", 9, "", "0" },
+        { "", 20, " nothing", "0" },
+        { "\"", 20, "\"", "0" },
+        { "\"", 13, "\"", "" },
+        { "", 4, "", "0 2000000" },
+        { "", 20, "0", "" },
+        { "HEL", 0, "", "0 2000000" },
+        { "hel nothing", 0, "", "" },
+        { "hello x", 0, "", "0 2000000" },
+        { "00000000fffff", 0, "", "" },
+        { "***", 0, "", "" },
+    };
+
+    given_function(fixture, "hello");
+    query.function_seq = function_seq(fixture, "hello");
+    first = an_execution(query.function_seq, FIRST_SEQ, "completed");
+    second = an_execution(query.function_seq, FIRST_SEQ + 2000000, "completed");
+    write_ok(fixture, insert_execution, &first);
+    write_ok(fixture, insert_execution, &second);
+    for (size_t i = 0; i < COUNT(searches); i++) {
+        snprintf(text, sizeof text, "%s%.*s%s", searches[i].before, searches[i].digits, first.id,
+                 searches[i].after);
+        query.search = text;
+        list_ids(fixture, LIST_EXECUTIONS, query, searches[i].expected);
+    }
+    buffer_init(&plan, 65536);
+    query.search = "fffffff0";
+    plan_of(fixture, LIST_EXECUTIONS, query, &plan);
+    expect_index(&plan, "rowid>? AND rowid<?", false);
+    buffer_release(&plan);
+}
+
 static void test_executions__of_an_unusual_state_follow_its_index(void **state)
 {
     struct fixture *fixture = *state;
@@ -236,6 +283,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_every_list_follows_an_index),
         TEST(test_executions__pages_follow_the_index_and_never_sort),
+        TEST(test_executions__are_searched_by_the_times_in_their_ids),
         TEST(test_executions__of_an_unusual_state_follow_its_index),
         TEST(test_lists__of_more_shapes_than_are_kept_answer_right),
         TEST(test_total__falls_when_executions_are_removed),

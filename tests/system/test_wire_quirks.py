@@ -268,6 +268,23 @@ class Queries(Quirks):
                          ['executions'], [])
         self.assertEqual(len(self.ids('/functions?limit=1&search=q-')), 3)      # of no meaning since
 
+    def test_executions_are_searched_in_the_formats_that_could(self):
+        made = [self.api.execute('echo')['$id'] for _ in range(3)]
+
+        def ids(search, version='1.6.0'):
+            target = '/functions/echo/executions?' + urllib.parse.urlencode({'search': search})
+            return [one for one in self.ids(target, self.sdk(version), 'executions') if one in made]
+        for version in ('1.0.0', '1.3.0', '1.4.0', '1.6.0'):
+            self.assertEqual(ids(made[1], version), [made[1]])
+        self.assertEqual(ids(made[1][:16]), [made[1]])
+        self.assertEqual(sorted(ids(f'{made[0]} {made[2]}')), sorted([made[0], made[2]]))
+        self.assertEqual(ids('ech'), made)
+        self.assertEqual(ids('nothing'), [])
+        self.assertEqual(ids('nothing', '1.7.0'), made)
+        self.assertEqual(ids('n' * 300, '1.7.0'), made)
+        long = '/functions/echo/executions?search=' + 'n' * 257
+        self.refused(self.api.ask('GET', long, headers=self.sdk('1.6.0')), 400, 'general_argument_invalid')
+
 
 class Answers(Quirks):
     def fields(self, model, rows):

@@ -26,7 +26,8 @@ enum {
     HEADER_NAMES_MOST = 100,
     HEADERS_MOST = 65536, /* bytes, with what the platform adds */
     HEADER_BYTES_MOST = 16384,
-    SCHEDULE_LEAST_US = 60000000
+    SCHEDULE_LEAST_US = 60000000,
+    SEARCH_MOST = 256
 };
 
 static const char *const methods[] = { "GET",    "POST",    "PUT",  "PATCH",
@@ -382,6 +383,7 @@ static void executions_create(struct call *call)
 struct execution_list {
     const char *functionId;
     struct queries queries;
+    const char *search; /* of formats below 1.7.0 only */
     bool total;
 };
 
@@ -389,6 +391,8 @@ static const struct param list_params[] = {
     TEXT(struct execution_list, functionId, .check = check_uid, .text = "Function ID."),
     QUERIES(struct execution_list, queries, .entity = LIST_EXECUTIONS,
             .text = "Filters, order and page."),
+    TEXT(struct execution_list, search, .optional = true, .hidden = true, .empty = true,
+         .text = "Words of the function's or an execution's ID; ignored from 1.7.0 on."),
     BOOLEAN(struct execution_list, total, .optional = true, .loose = true, .fallback = "true",
             .text = "Count the matches."),
     { 0 },
@@ -416,6 +420,20 @@ static int visible_function(struct call *call, const char *id, struct function *
     return fail(err, ERROR_FUNCTION_NOT_FOUND, NULL);
 }
 
+/* Of old: what is ignored now must not be refused either. */
+static int read_search(const struct call *call, const char *search, const char **ret_search,
+                       struct error *err)
+{
+    *ret_search = call_below(call, "1.7.0") ? search : NULL;
+    if (*ret_search && (text_characters(search, strlen(search)) > SEARCH_MOST ||
+                        (!*search && !call_below(call, "1.4.0"))))
+        return fail(err, ERROR_GENERAL_ARGUMENT_INVALID,
+                    "Invalid `search` param: Value must be a valid string and at least 1 chars "
+                    "and no longer than %d chars",
+                    SEARCH_MOST);
+    return 0;
+}
+
 static int executions_list(struct call *call, struct error *err)
 {
     const struct execution_list *in = call->params;
@@ -423,7 +441,8 @@ static int executions_list(struct call *call, struct error *err)
     struct list_query query = in->queries.query;
     int64_t total;
 
-    if (visible_function(call, in->functionId, &function, err) < 0)
+    if (read_search(call, in->search, &query.search, err) < 0 ||
+        visible_function(call, in->functionId, &function, err) < 0)
         return -1;
     store_flush(call->store);
     query.function_id = function.id;
