@@ -132,6 +132,7 @@ struct endpoint_files {
     void (*release)(struct call *call);
     /* Parts of these names are files even without a file name; NULL-terminated. */
     const char *const *names;
+    const char *file; /* the part of the package, for the documents */
     /* Loop, before the first byte: the most bytes the whole body may have. NULL: body_limit. */
     uint64_t (*limit)(const struct call *call);
 };
@@ -160,6 +161,7 @@ struct endpoint {
     const struct param *params; /* ends with { 0 } */
     size_t params_size;
     const struct model *answers; /* NULL: no body (204), or the handler's own bytes */
+    const char *bytes_type;      /* content type of the handler's own bytes, for the documents */
     bool list;                   /* answers a list of the model */
     bool multipart_answer;       /* Accept may ask for multipart/form-data */
     unsigned status;

@@ -12,6 +12,7 @@
 
 #include "api_version.h"
 #include "arena.h"
+#include "endpoint.h"
 #include "health.h"
 #include "mem.h"
 #include "models/models.h"
@@ -163,8 +164,8 @@ static const struct upgrade upgrades[] = {
      */
     { "1.7.0", "functions.updateVariable", DROP, "secret" },
     { "1.7.0", "project.updateVariable", DROP, "secret" },
-    { "1.4.0", "functions.create", OWN, .change = commands_by_runtime },
-    { "1.4.0", "functions.update", OWN, .change = commands_by_runtime },
+    { "1.4.0", "functions.create", OWN, "commands", .change = commands_by_runtime },
+    { "1.4.0", "functions.update", OWN, "commands", .change = commands_by_runtime },
     { "1.4.0", "functions.createExecution", MOVE, "data", "body" },
     { "1.0.0", "functions.list", OWN, .change = page_by_parameters },
     { "1.0.0", "functions.listDeployments", OWN, .change = page_by_parameters },
@@ -209,6 +210,29 @@ void versions_upgrade(uint64_t format, const char *operation, json_t *input)
         if (strcmp(upgrades[i].operation, operation) == 0 &&
             format < format_number(upgrades[i].below))
             upgrade(&upgrades[i], input);
+}
+
+struct sent_input versions_input(uint64_t format, const char *operation, const struct param *param)
+{
+    struct sent_input form = { param->name, param->optional };
+
+    for (size_t i = 0; i < COUNT(upgrades); i++) {
+        const struct upgrade *row = &upgrades[i];
+        if (format >= format_number(row->below) || strcmp(row->operation, operation) != 0)
+            continue;
+        bool is_name = text_equals(row->name, form.name),
+             is_target = text_equals(row->to, form.name);
+        if (row->kind == MOVE && is_target)
+            form.name = row->name;
+        else if (((row->kind == COPY && is_target) ||
+                  ((row->kind == FALSE || row->kind == OWN) && is_name)))
+            form.name = NULL;
+        else if (row->kind == DEFAULT && is_name)
+            form.is_optional = true;
+        if (form.name == NULL)
+            break;
+    }
+    return form;
 }
 
 static const struct {

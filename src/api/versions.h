@@ -12,6 +12,8 @@
 #include "error.h"
 #include "model.h"
 
+struct param;
+
 #define FORMAT_NEWEST UINT64_MAX
 
 /*
@@ -27,6 +29,13 @@ bool format_is_too_new(uint64_t format);
  * Turns an old request's input (a JSON object) into the newest shape. operation: the endpoint's id.
  */
 void versions_upgrade(uint64_t format, const char *operation, json_t *input);
+
+/* How a parameter of the newest shape is sent in a format. */
+struct sent_input {
+    const char *name; /* NULL: not at all, the format's requests are filled in */
+    bool is_optional;
+};
+struct sent_input versions_input(uint64_t format, const char *operation, const struct param *param);
 
 /* The newest name of an attribute that older clients use in queries of this operation. */
 const char *versions_attribute(uint64_t format, const char *operation, const char *attribute);

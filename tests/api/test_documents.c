@@ -100,6 +100,113 @@ static void every_format_has_a_document_whose_references_hold(void **state)
     }
 }
 
+static json_t *document_of(const char *format)
+{
+    auto_buffer struct buffer out = { 0 };
+    struct error err;
+
+    buffer_init(&out, DOCUMENT_BYTES);
+    assert_int_equal(api_document_openapi(format, &out, &err), 0);
+    json_t *document = json_loadb(out.data, out.size, 0, NULL);
+    assert_non_null(document);
+    return document;
+}
+
+static json_t *operation_of(const json_t *document, const char *path, const char *method)
+{
+    json_t *item = json_object_get(json_object_get(document, "paths"), path);
+    json_t *operation = json_object_get(item, method);
+
+    assert_non_null(operation);
+    return operation;
+}
+
+static json_t *body_of(const json_t *operation, const char *type)
+{
+    json_t *content = json_object_get(json_object_get(operation, "requestBody"), "content");
+    json_t *schema = json_object_get(json_object_get(content, type), "schema");
+
+    assert_non_null(schema);
+    return schema;
+}
+
+static bool has_property(const json_t *schema, const char *name)
+{
+    return json_object_get(json_object_get(schema, "properties"), name) != NULL;
+}
+
+static bool is_required(const json_t *schema, const char *name)
+{
+    json_t *value;
+    size_t index;
+
+    json_array_foreach(json_object_get(schema, "required"), index, value)
+    {
+        if (strcmp(json_string_value(value), name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void an_upload_has_a_file(void **state)
+{
+    json_t *document = document_of("");
+    json_t *operation = operation_of(document, "/functions/{functionId}/deployments", "post");
+
+    (void)state;
+    assert_true(is_required(body_of(operation, "multipart/form-data"), "code"));
+    assert_true(
+        json_is_true(json_object_get(json_object_get(operation, "requestBody"), "required")));
+    json_decref(document);
+}
+
+static void older_formats_have_the_names_of_their_time(void **state)
+{
+    static const char executions[] = "/functions/{functionId}/executions";
+    static const char variables[] = "/functions/{functionId}/variables";
+    json_t *document = document_of("1.0.0");
+    json_t *body = body_of(operation_of(document, executions, "post"), "application/json");
+
+    (void)state;
+    assert_true(has_property(body, "data"));
+    assert_false(has_property(body, "body"));
+    body = body_of(operation_of(document, "/functions", "post"), "application/json");
+    assert_true(has_property(body, "specification"));
+    assert_false(has_property(body, "buildSpecification"));
+    assert_false(has_property(body, "commands"));
+    body = body_of(operation_of(document, variables, "post"), "application/json");
+    assert_false(has_property(body, "secret"));
+    assert_false(is_required(body, "variableId"));
+    json_decref(document);
+    document = document_of("");
+    body = body_of(operation_of(document, variables, "post"), "application/json");
+    assert_true(is_required(body, "variableId"));
+    json_decref(document);
+}
+
+static void a_format_has_no_schemas_of_another_time(void **state)
+{
+    json_t *document = document_of("1.0.0");
+    json_t *schemas = json_object_get(json_object_get(document, "components"), "schemas");
+
+    (void)state;
+    assert_non_null(json_object_get(schemas, "variable"));
+    assert_null(json_object_get(schemas, "specification"));
+    assert_null(json_object_get(schemas, "build"));
+    json_decref(document);
+}
+
+static void who_only_names_a_project_must_name_it(void **state)
+{
+    json_t *document = document_of("");
+    json_t *security = json_object_get(operation_of(document, "/ping", "get"), "security");
+
+    (void)state;
+    assert_int_equal(json_array_size(security), 1);
+    assert_non_null(json_object_get(json_array_get(security, 0), "Project"));
+    json_decref(document);
+}
+
 static void a_format_that_is_none_has_no_document(void **state)
 {
     auto_buffer struct buffer out = { 0 };
@@ -137,6 +244,10 @@ int main(void)
         cmocka_unit_test(the_settings_table_is_up_to_date),
         cmocka_unit_test(the_api_document_is_up_to_date),
         cmocka_unit_test(every_format_has_a_document_whose_references_hold),
+        cmocka_unit_test(an_upload_has_a_file),
+        cmocka_unit_test(older_formats_have_the_names_of_their_time),
+        cmocka_unit_test(a_format_has_no_schemas_of_another_time),
+        cmocka_unit_test(who_only_names_a_project_must_name_it),
         cmocka_unit_test(a_format_that_is_none_has_no_document),
         cmocka_unit_test(every_row_is_complete),
     };

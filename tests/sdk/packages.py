@@ -8,18 +8,25 @@ class Missing(Exception):
     """Why something cannot run here, as a sentence."""
 
 
-def installed(package, version):
-    """-> the directory with node_modules in it."""
-    directory = harness.REPOSITORY / 'build/sdk' / f'{package}-{version}'
-    marker = directory / 'node_modules' / package / 'package.json'
-    if marker.exists():
+def together(name, versions):
+    """versions: package -> version, installed in one directory of this name -> it, with node_modules in it."""
+    directory = harness.REPOSITORY / 'build/sdk' / name
+    wanted = [f'{package}@{version}' for package, version in versions.items()]
+    marker = directory / 'installed'
+    if marker.exists() and marker.read_text(encoding='utf-8').split() == wanted:
         return directory
     directory.mkdir(parents=True, exist_ok=True)
     try:
-        done = subprocess.run(['npm', 'install', '--prefix', str(directory), f'{package}@{version}', '--no-audit',
-                               '--no-fund', '--ignore-scripts'], capture_output=True, text=True, timeout=300, check=False)
+        done = subprocess.run(['npm', 'install', '--prefix', str(directory), *wanted, '--no-audit', '--no-fund',
+                               '--ignore-scripts'], capture_output=True, text=True, timeout=300, check=False)
     except (FileNotFoundError, subprocess.TimeoutExpired) as problem:
-        raise Missing(f'npm cannot install {package} {version}: {problem}') from None
-    if done.returncode != 0 or not marker.exists():
-        raise Missing(f'npm cannot install {package} {version}: {(done.stderr.strip().splitlines() or ["no reason"])[-1]}')
+        raise Missing(f'npm cannot install {" ".join(wanted)}: {problem}') from None
+    if done.returncode != 0:
+        raise Missing(f'npm cannot install {" ".join(wanted)}: {(done.stderr.strip().splitlines() or ["no reason"])[-1]}')
+    marker.write_text(' '.join(wanted), encoding='utf-8')
     return directory
+
+
+def installed(package, version):
+    """-> the directory with this package in its node_modules."""
+    return together(f'{package}-{version}', {package: version})

@@ -13,9 +13,11 @@
 
 /* ---- schemas --------------------------------------------------------------------------------- */
 
+#define SCHEMAS "#/components/schemas/"
+
 static json_t *reference(const char *model)
 {
-    auto_free char *path = xasprintf("#/components/schemas/%s", model);
+    auto_free char *path = xasprintf(SCHEMAS "%s", model);
 
     return json_pack("{s:s}", "$ref", path);
 }
@@ -110,6 +112,41 @@ static json_t *all_schemas(const struct models *models, uint64_t format)
     return schemas;
 }
 
+/* Takes over from all what value refers to, and what that refers to. */
+static void keep_used(const json_t *value, const json_t *all, json_t *used)
+{
+    const char *key;
+    json_t *inner;
+    size_t index;
+
+    json_array_foreach(value, index, inner) keep_used(inner, all, used);
+    if (!json_is_object(value))
+        return;
+    json_object_foreach((json_t *)(uintptr_t)value, key, inner)
+    {
+        if (!text_equals(key, "$ref")) {
+            keep_used(inner, all, used);
+            continue;
+        }
+        const char *name = json_string_value(inner) + strlen(SCHEMAS);
+        json_t *schema = json_object_get(all, name);
+        if (json_object_get(used, name) != NULL)
+            continue;
+        json_object_set(used, name, schema);
+        keep_used(schema, all, used);
+    }
+}
+
+/* A format has no schemas of what came later or was gone by then. */
+static json_t *used_schemas(const json_t *paths, json_t *all)
+{
+    json_t *used = json_object();
+
+    keep_used(paths, all, used);
+    json_decref(all);
+    return used;
+}
+
 /* ---- parameters ------------------------------------------------------------------------------ */
 
 static void add_text_rules(json_t *schema, const struct param *param)
@@ -171,65 +208,92 @@ static bool is_in_path(const struct endpoint *row, const char *name)
     return strstr(row->path, segment) != NULL;
 }
 
-static void add_parameter(json_t *parameters, const struct endpoint *row, const struct param *param)
+static void add_parameter(json_t *parameters, const struct endpoint *row, const struct param *param,
+                          const struct sent_input *form)
 {
     bool in_path = is_in_path(row, param->name);
     auto_free char *name = xasprintf(
-        "%s%s", param->name,
+        "%s%s", form->name,
         !in_path && (param->kind == PARAM_LIST || param->kind == PARAM_QUERIES) ? "[]" : "");
 
     json_array_append_new(parameters, json_pack("{s:s,s:s,s:b,s:s,s:o}", "name", name, "in",
                                                 in_path ? "path" : "query", "required",
-                                                in_path || !param->optional, "description",
+                                                in_path || !form->is_optional, "description",
                                                 param->text == NULL ? "" : param->text, "schema",
                                                 schema_of_param(param)));
 }
 
-static void add_property(json_t *schema, const struct param *param)
+static void add_property(json_t *schema, const char *name, bool is_optional, json_t *property)
 {
-    json_t *property = schema_of_param(param);
-
-    json_object_set_new(property, "description",
-                        json_string(param->text == NULL ? "" : param->text));
-    json_object_set_new(json_object_get(schema, "properties"), param->name, property);
-    if (param->optional)
+    json_object_set_new(json_object_get(schema, "properties"), name, property);
+    if (is_optional)
         return;
     if (json_object_get(schema, "required") == NULL)
         json_object_set_new(schema, "required", json_array());
-    json_array_append_new(json_object_get(schema, "required"), json_string(param->name));
+    json_array_append_new(json_object_get(schema, "required"), json_string(name));
 }
 
-static void add_parameters(json_t *operation, const struct endpoint *row)
+static void add_body(json_t *operation, const struct endpoint *row, json_t *schema)
+{
+    const char *file = row->files == NULL ? NULL : row->files->file;
+
+    if (file != NULL)
+        add_property(schema, file, false,
+                     json_pack("{s:s,s:s,s:s}", "type", "string", "format", "binary", "description",
+                               "Package: tar.gz, tgz or zip."));
+    if (json_object_size(json_object_get(schema, "properties")) == 0)
+        return;
+    json_object_set_new(operation, "requestBody",
+                        json_pack("{s:b,s:{s:{s:O}}}", "required",
+                                  json_object_get(schema, "required") != NULL, "content",
+                                  file != NULL ? "multipart/form-data" : "application/json",
+                                  "schema", schema));
+}
+
+static void add_parameters(json_t *operation, const struct endpoint *row, uint64_t format)
 {
     json_t *parameters = json_array();
     json_t *schema = json_pack("{s:s,s:{}}", "type", "object", "properties");
     bool is_get = strcmp(row->method, "GET") == 0;
 
     for (const struct param *param = row->params; param != NULL && param->name != NULL; param++) {
-        if (param->hidden)
+        struct sent_input form = versions_input(format, row->id, param);
+        if (param->hidden || form.name == NULL)
             continue;
-        if (is_get || is_in_path(row, param->name))
-            add_parameter(parameters, row, param);
-        else
-            add_property(schema, param);
+        if (is_get || is_in_path(row, param->name)) {
+            add_parameter(parameters, row, param, &form);
+            continue;
+        }
+        json_t *property = schema_of_param(param);
+        json_object_set_new(property, "description",
+                            json_string(param->text == NULL ? "" : param->text));
+        add_property(schema, form.name, form.is_optional, property);
     }
-    for (size_t i = 0; row->files != NULL && row->files->names != NULL && row->files->names[i]; i++)
-        json_object_set_new(json_object_get(schema, "properties"), row->files->names[i],
-                            json_pack("{s:s,s:s}", "type", "string", "format", "binary"));
     json_object_set_new(operation, "parameters", parameters);
-    if (json_object_size(json_object_get(schema, "properties")) > 0)
-        json_object_set_new(
-            operation, "requestBody",
-            json_pack("{s:{s:{s:O}}}", "content",
-                      row->files != NULL ? "multipart/form-data" : "application/json", "schema",
-                      schema));
+    add_body(operation, row, schema);
     json_decref(schema);
 }
 
 /* ---- operations ------------------------------------------------------------------------------ */
 
+static json_t *content_of(const char *type, json_t *schema)
+{
+    return json_pack("{s:{s:o}}", type, "schema", schema);
+}
+
+/* Of bytes that are no document of a model. */
+static json_t *schema_of_bytes(const char *type)
+{
+    if (text_equals(type, "application/json"))
+        return json_object();
+    return text_starts(type, "text/")
+               ? json_pack("{s:s}", "type", "string")
+               : json_pack("{s:s,s:s}", "type", "string", "format", "binary");
+}
+
 static json_t *answers_of(const struct endpoint *row)
 {
+    static const char *const refusals[] = { "4XX", "5XX" };
     json_t *answers = json_object();
     auto_free char *status = xasprintf("%u", row->status);
     json_t *answer = json_pack("{s:s}", "description", row->status == 204 ? "Done." : "Answer.");
@@ -237,13 +301,16 @@ static json_t *answers_of(const struct endpoint *row)
     if (row->answers != NULL) {
         auto_free char *name = row->list ? xasprintf("%sList", row->answers->name)
                                          : xstrdup(row->answers->name);
+        json_object_set_new(answer, "content", content_of("application/json", reference(name)));
+    } else if (row->bytes_type != NULL) {
         json_object_set_new(answer, "content",
-                            json_pack("{s:{s:o}}", "application/json", "schema", reference(name)));
+                            content_of(row->bytes_type, schema_of_bytes(row->bytes_type)));
     }
     json_object_set_new(answers, status, answer);
-    json_object_set_new(answers, "default",
-                        json_pack("{s:s,s:{s:{s:o}}}", "description", "Refusal.", "content",
-                                  "application/json", "schema", reference("error")));
+    for (size_t i = 0; i < COUNT(refusals); i++)
+        json_object_set_new(answers, refusals[i],
+                            json_pack("{s:s,s:o}", "description", "Refusal.", "content",
+                                      content_of("application/json", reference("error"))));
     return answers;
 }
 
@@ -251,8 +318,10 @@ static json_t *security_of(const struct endpoint *row)
 {
     json_t *list = json_array();
 
-    if ((row->auth & (AUTH_PUBLIC | AUTH_PROJECT)) != 0)
+    if ((row->auth & AUTH_PUBLIC) != 0)
         json_array_append_new(list, json_object());
+    if ((row->auth & AUTH_PROJECT) != 0)
+        json_array_append_new(list, json_pack("{s:[]}", "Project"));
     if ((row->auth & AUTH_KEY) != 0)
         json_array_append_new(list, json_pack("{s:[],s:[]}", "Project", "Key"));
     if ((row->auth & AUTH_CLIENT) != 0) {
@@ -262,7 +331,7 @@ static json_t *security_of(const struct endpoint *row)
     return list;
 }
 
-static json_t *operation_of(const struct endpoint *row)
+static json_t *operation_of(const struct endpoint *row, uint64_t format)
 {
     json_t *operation = json_pack("{s:s,s:s}", "operationId", row->id, "summary", row->summary);
     const char *dot = strchr(row->id, '.');
@@ -273,7 +342,7 @@ static json_t *operation_of(const struct endpoint *row)
     for (size_t i = 0; row->scopes != NULL && row->scopes[i] != NULL; i++)
         json_array_append_new(scopes, json_string(row->scopes[i]));
     json_object_set_new(operation, "x-scopes", scopes);
-    add_parameters(operation, row);
+    add_parameters(operation, row, format);
     json_object_set_new(operation, "responses", answers_of(row));
     json_object_set_new(operation, "security", security_of(row));
     return operation;
@@ -298,7 +367,7 @@ static json_t *all_paths(uint64_t format)
         text_lower(method);
         if (json_object_get(paths, path) == NULL)
             json_object_set_new(paths, path, json_object());
-        json_object_set_new(json_object_get(paths, path), method, operation_of(row));
+        json_object_set_new(json_object_get(paths, path), method, operation_of(row, format));
     }
     return paths;
 }
@@ -316,13 +385,15 @@ int api_document_openapi(const char *format, struct buffer *out, struct error *e
         return fail(err, ERROR_GENERAL_ARGUMENT_INVALID, "\"%s\" is no response format up to %s",
                     format, api_version);
     struct models *models = models_new();
+    json_t *paths = all_paths(number);
+    json_t *schemas = used_schemas(paths, all_schemas(models, number));
     json_t *document = json_pack(
-        "{s:s,s:{s:s,s:s,s:s},s:[{s:s}],s:o,s:{s:o,s:{s:o,s:o,s:o}}}", "openapi", "3.0.3", "info",
-        "title", "functiond", "version", text_is_empty(format) ? api_version : format,
-        "description", "Functions: create, deploy, execute.", "servers", "url", "/v1", "paths",
-        all_paths(number), "components", "schemas", all_schemas(models, number), "securitySchemes",
-        "Project", key_scheme("X-Appwrite-Project"), "Key", key_scheme("X-Appwrite-Key"), "JWT",
-        key_scheme("X-Appwrite-JWT"));
+        "{s:s,s:{s:s,s:s,s:s,s:{s:s}},s:[{s:s}],s:o,s:{s:o,s:{s:o,s:o,s:o}}}", "openapi", "3.0.3",
+        "info", "title", "functiond", "version", text_is_empty(format) ? api_version : format,
+        "description", "Functions: create, deploy, execute.", "license", "name", "MIT License",
+        "servers", "url", "/v1", "paths", paths, "components", "schemas", schemas,
+        "securitySchemes", "Project", key_scheme("X-Appwrite-Project"), "Key",
+        key_scheme("X-Appwrite-Key"), "JWT", key_scheme("X-Appwrite-JWT"));
     char *text = json_dumps(document, JSON_INDENT(2));
     int status = text == NULL || buffer_add_text(out, text) < 0 || buffer_add_char(out, '\n') < 0
                      ? fail(err, ERROR_INTERNAL, "the document could not be written")

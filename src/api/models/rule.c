@@ -29,9 +29,8 @@ static void write_resource_type_text(const struct writing *writing, const void *
     write_text(writing, text_is_empty(rule->function_id) ? "" : "function");
 }
 
-const struct field field_rule_resource_type_text = F_OWN("deploymentResourceType", "string",
-                                                         write_resource_type_text,
-                                                         .text = "function, or empty.");
+const struct field field_rule_resource_type_text = F_OWN(
+    "deploymentResourceType", "string", write_resource_type_text, .text = "function, or empty.");
 
 /* Nothing is being tried between the creation of a rule and its verification. */
 static void write_status(const struct writing *writing, const void *entity)

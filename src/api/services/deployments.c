@@ -458,6 +458,7 @@ const struct endpoint deployments_endpoints[] = {
       .params = download_params,
       .params_size = sizeof(struct deployment_download),
       .status = 200,
+      .bytes_type = "application/octet-stream",
       .summary = "Download the source or the output of a deployment; Range is honoured.",
       .handle = deployments_download },
     { 0 },

@@ -237,6 +237,7 @@ const struct endpoint health_endpoints[] = {
       .method = "GET",
       .path = "/v1/ping",
       .auth = AUTH_PROJECT,
+      .bytes_type = "text/plain",
       .status = 200,
       .summary = "Is the server there, and the project",
       .handle = ping_get },

@@ -115,4 +115,5 @@ const struct endpoint_files upload_files = {
     .end = part_end,
     .release = upload_release,
     .limit = upload_limit,
+    .file = "code",
 };
