@@ -221,11 +221,11 @@ struct sent_input versions_input(uint64_t format, const char *operation, const s
         if (format >= format_number(row->below) || strcmp(row->operation, operation) != 0)
             continue;
         bool is_name = text_equals(row->name, form.name),
-             is_target = text_equals(row->to, form.name);
+             is_target = text_equals(row->to, form.name),
+             is_set = row->kind == DROP || row->kind == FALSE || row->kind == OWN;
         if (row->kind == MOVE && is_target)
             form.name = row->name;
-        else if (((row->kind == COPY && is_target) ||
-                  ((row->kind == FALSE || row->kind == OWN) && is_name)))
+        else if (row->kind == COPY ? is_target : is_set && is_name)
             form.name = NULL;
         else if (row->kind == DEFAULT && is_name)
             form.is_optional = true;

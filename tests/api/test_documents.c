@@ -177,6 +177,10 @@ static void older_formats_have_the_names_of_their_time(void **state)
     body = body_of(operation_of(document, variables, "post"), "application/json");
     assert_false(has_property(body, "secret"));
     assert_false(is_required(body, "variableId"));
+    body = body_of(operation_of(document, "/functions/{functionId}/variables/{variableId}", "put"),
+                   "application/json");
+    assert_true(has_property(body, "value"));
+    assert_false(has_property(body, "secret"));
     json_decref(document);
     document = document_of("");
     body = body_of(operation_of(document, variables, "post"), "application/json");
