@@ -225,6 +225,7 @@ struct pool {
 int pool_of(struct run *run, struct live_function *function, struct pool **ret_pool,
             struct error *err);
 int pool_put(struct pool *pool, struct run_call *call); /* assigns or queues; -1: overloaded */
+bool pool_is_open(const struct pool *pool);             /* has a worker with its code */
 void pool_withdraw(struct pool *pool, struct run_call *call);
 /* has room again, or for the first time */
 void pool_worker_ready(struct pool *pool, struct worker *worker);

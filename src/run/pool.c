@@ -41,6 +41,14 @@ static bool is_live(const struct worker *worker)
            worker->state == WORKER_READY || worker->state == WORKER_BUSY;
 }
 
+bool pool_is_open(const struct pool *pool)
+{
+    for (size_t i = 0; i < pool->worker_count; i++)
+        if (pool->workers[i]->was_loaded && is_live(pool->workers[i]))
+            return true;
+    return false;
+}
+
 static size_t count_live(const struct pool *pool, size_t *ret_starting)
 {
     size_t live = 0, starting = 0;

@@ -403,6 +403,8 @@ static void claim_written(void *context, const struct error *err)
     report(context, err, claimed);
 }
 
+/* While a function has no worker one job is claimed, which gets it one: the others stay waiting,
+ * and so are untouched by a crash meanwhile. */
 static size_t running_most(const struct queue *queue, const struct function_queue *functions)
 {
     const struct run *run = queue->run;
@@ -413,12 +415,13 @@ static size_t running_most(const struct queue *queue, const struct function_queu
     struct error err;
     if (function == NULL ||
         runtimes_resolve(run->options.runtimes, function->function.runtime,
-                         run->settings->runtime_substitute, &interpreter, &is_exact, &err) < 0)
+                         run->settings->runtime_substitute, &interpreter, &is_exact, &err) < 0 ||
+        function->pool == NULL || !pool_is_open(function->pool))
         return 1;
     if (interpreter->family->concurrent)
         return CONCURRENT_MOST;
     size_t half = (size_t)run->settings->function_workers / 2;
-    size_t ahead = function->pool == NULL ? 1 : pool_depth(function->pool) / 2; /* while quick */
+    size_t ahead = pool_depth(function->pool) / 2; /* while quick */
     size_t most = half > ahead ? half : ahead;
     return most == 0 ? 1 : most;
 }

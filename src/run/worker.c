@@ -88,6 +88,7 @@ static void load(struct worker *worker)
     worker->was_loaded = true;
     become(worker, WORKER_READY, idle_us(worker));
     pool_worker_ready(worker->pool, worker);
+    queue_pump(worker->run->queue);
 }
 
 static void greet(struct worker *worker)

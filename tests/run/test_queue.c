@@ -82,6 +82,15 @@ static void test_a_committed_row_is_run_and_settled(void **state)
     fake_end(worker);
 }
 
+static bool is_processing(void *context)
+{
+    struct execution row = { 0 };
+    domain_read(&domain, "hello", *(const int64_t *)context, &row);
+    bool answer = strcmp(row.status, "processing") == 0;
+    execution_release(&row);
+    return answer;
+}
+
 static void test_rows_that_waited_at_the_start_run_in_order(void **state)
 {
     (void)state;
@@ -90,7 +99,10 @@ static void test_rows_that_waited_at_the_start_run_in_order(void **state)
         snprintf(path, sizeof(path), "body %d", i);
         domain_execution(&domain, "hello", i * 1000000, "", path);
     }
+    int64_t first = 1000000, second = 2000000;
     assert_int_equal(run_queue_load(harness.run, domain.reader, &err), 0);
+    assert_true(harness_until(&harness, is_processing, &first));
+    assert_false(is_processing(&second)); /* not before there is a worker */
     struct fake *worker = fake_ready(&harness);
     uint32_t ids[3];
     for (int i = 0; i < 3; i++) {
