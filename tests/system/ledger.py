@@ -3,7 +3,8 @@
 
 Everything that was answered is noted; at the end the server must agree with the notes: no answered write is lost, no
 accepted execution is lost, none ran twice, and what was answered as finished stays as it was. Functions report each run
-to this program directly, so a second run is seen even if the server forgot the first.
+to this program directly, so a second run is seen even if the server forgot the first. A run of this program in which too
+little happened to prove that (fewer kills than wanted, a kind of victim never met, functions that did not run) has failed.
 
     ledger.py [--kills N] [--seconds N] [--seed N]
 """
@@ -176,6 +177,8 @@ class Clients:
 
 
 class Killer:
+    KINDS = {'api': 40, 'supervisor': 20, 'worker': 25, 'build': 15}        # of a hundred
+
     def __init__(self, daemon, rng):
         self.daemon, self.rng, self.done = daemon, rng, collections.Counter()
 
@@ -192,8 +195,12 @@ class Killer:
         return sorted(builds if kind == 'build' else below - builds)
 
     def strike(self):
-        kind = self.rng.choices(('api', 'supervisor', 'worker', 'build'), (40, 20, 25, 15))[0]
+        kind = self.rng.choices(list(self.KINDS), list(self.KINDS.values()))[0]
         victims = self.victims(kind)
+        wait_until = time.monotonic() + 3
+        while not victims and time.monotonic() < wait_until:        # no build just now: one comes
+            time.sleep(self.rng.random() * 0.02)
+            victims = self.victims(kind)
         if not victims:
             kind, victims = 'api', self.victims('api')
         if not victims:
@@ -240,7 +247,23 @@ def settle(api):
     harness.wait_for(quiet, 'end of all executions', 180, 0.5)
 
 
+def judge_enough(ledger, done, kills, statuses, wrong):
+    """What must have happened for the rest to prove anything."""
+    if sum(done.values()) < kills:
+        wrong(f'only {sum(done.values())} of {kills} kills in the time given (--seconds)')
+    for kind in Killer.KINDS:
+        if kills >= 50 and not done[kind]:
+            wrong(f'no {kind} was killed')
+    for what, least in (('accepted', kills), ('answered', max(1, kills // 10))):
+        if statuses[what]['completed'] < least:
+            wrong(f'of the {what} executions less than {least} are completed: {dict(statuses[what])}')
+    if not ledger.uploads:
+        wrong('no upload was completed')
+
+
 def judge(api, ledger, wrong):
+    """-> how many of the accepted executions ended how."""
+    ends = collections.Counter()
     for name, text in ledger.functions.items():
         answer = api.ask('GET', f'/functions/{name}')
         if answer.status != 200 or answer.json['name'] != text:
@@ -256,11 +279,14 @@ def judge(api, ledger, wrong):
         answer = api.ask('GET', f'/functions/reports/executions/{name}')
         if answer.status != 200:
             wrong(f'execution {name} was answered 202 and is {answer}')
-        elif answer.json['status'] == 'completed' and ledger.runs[name] != 1:
+            continue
+        ends[answer.json['status']] += 1
+        if answer.json['status'] == 'completed' and ledger.runs[name] != 1:
             wrong(f'execution {name} is completed and ran {ledger.runs[name]} times')
     for name, count in ledger.runs.items():
         if count > 1:
             wrong(f'execution {name} ran {count} times')
+    return ends
 
 
 def judge_answered(api, ledger, wrong, kills):
@@ -319,11 +345,14 @@ def main():
         daemon.wait_ready()
         settle(api)
         kills = sum(killer.done.values())
-        judge(api, ledger, found.append)
+        statuses = {'accepted': judge(api, ledger, found.append),
+                    'answered': collections.Counter(status for _, status in ledger.answered.values())}
+        judge_enough(ledger, killer.done, options.kills, statuses, found.append)
         judge_uploads(api, ledger, found.append)
         lost = judge_answered(api, ledger, found.append, kills)
         print(f'{kills} kills ({", ".join(f"{count} {kind}" for kind, count in sorted(killer.done.items()))})')
         print(f'{ledger.counts()}; {lost} records of synchronous calls not on disk; answered 5xx: {dict(ledger.refused)}')
+        print(f'accepted ended {dict(statuses["accepted"])}, answered {dict(statuses["answered"])}')
         found += ledger.problems
         for text in found[:40]:
             print(f'wrong: {text}')
