@@ -65,6 +65,7 @@ struct param {
     bool optional;
     bool loose;         /* BOOLEAN: also "true", "1", 1 ... */
     bool hidden;        /* accepted, not documented */
+    const char *below;  /* documented for response formats below this alone; NULL: for all */
     bool nullable;      /* documented as such, and the validator text ends " or null" */
     bool empty;         /* TEXT, BYTES, LIST items: "" is fine; else at least one character */
     int64_t min;        /* INTEGER: range; with max 0: any */

@@ -182,7 +182,13 @@ static void older_formats_have_the_names_of_their_time(void **state)
     assert_true(has_property(body, "value"));
     assert_false(has_property(body, "secret"));
     json_decref(document);
+    document = document_of("1.6.0");
+    body = body_of(operation_of(document, "/functions", "post"), "application/json");
+    assert_true(has_property(body, "templateRepository"));
+    json_decref(document);
     document = document_of("");
+    body = body_of(operation_of(document, "/functions", "post"), "application/json");
+    assert_false(has_property(body, "templateRepository"));
     body = body_of(operation_of(document, variables, "post"), "application/json");
     assert_true(is_required(body, "variableId"));
     json_decref(document);

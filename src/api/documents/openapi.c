@@ -250,6 +250,11 @@ static void add_body(json_t *operation, const struct endpoint *row, json_t *sche
                                   "schema", schema));
 }
 
+static bool is_documented(const struct param *param, uint64_t format)
+{
+    return !param->hidden && (param->below == NULL || format < format_number(param->below));
+}
+
 static void add_parameters(json_t *operation, const struct endpoint *row, uint64_t format)
 {
     json_t *parameters = json_array();
@@ -258,7 +263,7 @@ static void add_parameters(json_t *operation, const struct endpoint *row, uint64
 
     for (const struct param *param = row->params; param != NULL && param->name != NULL; param++) {
         struct sent_input form = versions_input(format, row->id, param);
-        if (param->hidden || form.name == NULL)
+        if (!is_documented(param, format) || form.name == NULL)
             continue;
         if (is_get || is_in_path(row, param->name)) {
             add_parameter(parameters, row, param, &form);

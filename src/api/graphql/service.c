@@ -362,9 +362,8 @@ static int graphql_read(struct call *call, struct error *err)
 
 #define GRAPHQL                                                                                   \
     .auth = AUTH_KEY | AUTH_CLIENT, .scopes = SCOPES("graphql"), .since = "1.2.0", .status = 200, \
-    .bytes_type = "application/json", \
-    .limit = { RATE(rate_graphql, 60) }, .files = &files, .handle = graphql_read,                 \
-    .begin = gql_run_begin
+    .bytes_type = "application/json", .limit = { RATE(rate_graphql, 60) }, .files = &files,       \
+    .handle = graphql_read, .begin = gql_run_begin
 #define GRAPHQL_BODY                                                                   \
     .method = "POST", .params = body_params, .params_size = sizeof(struct body_input), \
     .body = BODY_FILES, .body_limit = BODY_BYTES, .raw_body = true

@@ -391,7 +391,7 @@ static const struct param list_params[] = {
     TEXT(struct execution_list, functionId, .check = check_uid, .text = "Function ID."),
     QUERIES(struct execution_list, queries, .entity = LIST_EXECUTIONS,
             .text = "Filters, order and page."),
-    TEXT(struct execution_list, search, .optional = true, .hidden = true, .empty = true,
+    TEXT(struct execution_list, search, .optional = true, .below = "1.7.0", .empty = true,
          .text = "Words of the function's or an execution's ID; ignored from 1.7.0 on."),
     BOOLEAN(struct execution_list, total, .optional = true, .loose = true, .fallback = "true",
             .text = "Count the matches."),

@@ -98,8 +98,8 @@ static bool check_timeout(struct call *call, const void *value, char ret_text[CH
         TEXT(struct function_input, providerRootDirectory, .optional = true, .max = 128,          \
              .empty = true, .fallback = "", .text = "Directory of the function.")
 
-#define TEMPLATE_TEXT(field, text_)                                                  \
-    TEXT(struct function_input, field, .optional = true, .hidden = true, .max = 128, \
+#define TEMPLATE_TEXT(field, text_)                                                    \
+    TEXT(struct function_input, field, .optional = true, .below = "1.7.0", .max = 128, \
          .empty = true, .fallback = "", .text = text_)
 
 static const struct param create_params[] = {
