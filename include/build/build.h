@@ -56,8 +56,9 @@ void builder_forget(struct builder *builder, const char *deployment_id, const ch
  * terminals, "31" red. */
 char *build_log_text(const char *colour, const char *text);
 
+/* Loop thread. Is it waiting or being built? */
+bool builder_has(const struct builder *builder, const char *deployment_id);
 size_t builder_waiting(const struct builder *builder);
-size_t builder_running(const struct builder *builder);
 /* Ends running builds; their rows stay to be requeued. */
 void builder_stop(struct builder *builder);
 

@@ -16,7 +16,7 @@ enum { PACKAGE_HASH = 65 }; /* hex of 32 bytes and NUL */
 /*
  * Takes the regular file temp_path (on the same file system) into packages/: hashes, fsyncs,
  * renames, fsyncs the directory. Afterwards temp_path is gone. A package that is there already is
- * kept and the new file dropped.
+ * replaced: its file is a new one then, which package_remove_old() spares.
  */
 int package_take(const char *data_directory, const char *temp_path, char ret_hash[PACKAGE_HASH],
                  int64_t *ret_size, struct error *err);
@@ -27,6 +27,8 @@ int package_open(const char *data_directory, const char *hash, int *ret_fd, int6
 
 bool package_exists(const char *data_directory, const char *hash);
 void package_remove(const char *data_directory, const char *hash); /* absent is fine */
+/* If it was put there before before_us (realtime); true when it is gone now by this. */
+bool package_remove_old(const char *data_directory, const char *hash, int64_t before_us);
 
 /* "tar.gz", "zip", ... by the first bytes, or NULL when it is no archive we take. */
 const char *package_kind(const unsigned char *head, size_t bytes);

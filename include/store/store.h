@@ -245,6 +245,11 @@ int store_deployment_each(struct db *db, const char *status, list_row *row, void
                           struct error *err);
 /* Is this content address still used by any deployment? */
 int store_deployment_uses(struct db *db, const char *hash, bool *ret_used, struct error *err);
+/* What the files of all deployments are named by; the texts are borrowed for the call. */
+typedef void store_files(void *context, const char *id, const char *source_hash,
+                         const char *output_hash);
+int store_deployment_each_files(struct db *db, store_files *files, void *context,
+                                struct error *err);
 
 /* With its input. Errors: ERROR_FUNCTION_NOT_FOUND. */
 int store_execution_insert(struct db *db, const struct execution *execution, struct error *err);

@@ -12,17 +12,23 @@
 #include "mem.h"
 #include "package.h"
 #include "retention.h"
+#include "sweep_files.h"
 #include "text.h"
 
-static const int64_t period_us = 900000000, day_us = 86400000000;
+static const int64_t second_us = 1000000, period_us = 900000000, day_us = 86400000000;
+/* What an earlier process left is older than this before the sweep's birth: fetches and builds
+ * began a moment before it. */
+static const int64_t start_us = 2000000;
 
 struct sweep {
     struct api *api;
     struct loop_timer timer;
     bool is_running;           /* the loop's: a run may last longer than the period */
     int64_t now_us, oldest_us; /* of the run that is under way */
+    int64_t born_us;           /* realtime */
     int64_t usage_day;         /* of the last one that looked for old usage */
-    struct deployment *stale;  /* ids only */
+    struct unowned unowned;
+    struct deployment *stale; /* ids only */
     size_t count;
 };
 
@@ -73,7 +79,21 @@ static void sweep_done(void *context)
 {
     struct sweep *sweep = context;
 
+    unowned_remove(sweep->api, &sweep->unowned);
     sweep->is_running = false;
+}
+
+/*
+ * Whatever is about to be referred to is younger than both: a file that is taken into packages/
+ * again is a new one, even if its name was there before.
+ */
+static int64_t unowned_before_us(const struct sweep *sweep)
+{
+    const struct settings *settings = sweep->api->settings;
+    int64_t age_us = (settings->leftover_minutes * 60 + settings->build_seconds) * second_us;
+    int64_t earlier_us = sweep->born_us - start_us, old_us = sweep->now_us - age_us;
+
+    return old_us > earlier_us ? old_us : earlier_us;
 }
 
 static void sweep_run(void *context, void *lane_state)
@@ -96,6 +116,7 @@ static void sweep_run(void *context, void *lane_state)
     int64_t day = sweep->now_us / day_us;
     retention_run(api, lane_state, sweep->now_us, day != sweep->usage_day);
     sweep->usage_day = day;
+    unowned_find(api, lane_state, unowned_before_us(sweep), &sweep->unowned);
     loop_post(api->loop, sweep_done, sweep);
 }
 
@@ -119,6 +140,7 @@ struct sweep *sweep_new(struct api *api)
     struct sweep *sweep = xcalloc(1, sizeof *sweep);
 
     sweep->api = api;
+    sweep->born_us = loop_realtime_us(api->loop);
     loop_timer_arm(api->loop, &sweep->timer, loop_now_us(api->loop) + 1000000, sweep_due, sweep);
     return sweep;
 }
@@ -129,5 +151,6 @@ void sweep_free(struct sweep *sweep)
         return;
     loop_timer_cancel(sweep->api->loop, &sweep->timer);
     free(sweep->stale);
+    unowned_release(&sweep->unowned);
     free(sweep);
 }

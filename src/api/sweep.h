@@ -1,5 +1,5 @@
-/* Removes what nobody comes back for: uploads that were never finished, and files a crash left
- * behind. */
+/* Removes what nobody comes back for: uploads that were never finished, and files a crash or the
+ * end of a project left behind. */
 #ifndef SWEEP_H
 #define SWEEP_H
 
@@ -9,8 +9,8 @@
 void sweep_leftovers(const char *data_directory);
 
 /*
- * Loop: uploads without a piece for upload_hours, and what retention.h says, now and every quarter
- * of an hour from now on.
+ * Loop: uploads without a piece for upload_hours, what retention.h says, and what no row refers to
+ * (sweep_files.h), now and every quarter of an hour from now on.
  */
 struct sweep;
 struct sweep *sweep_new(struct api *api);

@@ -15,7 +15,7 @@ enum { RETRY_US = 500000, STORAGE_RETRY_US = 5000000, ATTEMPTS_MOST = 2 };
 static const char interrupted[] =
     "Build interrupted twice by a restart of the server. Please redeploy.\n";
 
-static struct job *builder_find(struct builder *builder, const char *deployment_id)
+static struct job *builder_find(const struct builder *builder, const char *deployment_id)
 {
     for (struct job *job = builder->first; job; job = job->next)
         if (strcmp(job->deployment_id, deployment_id) == 0)
@@ -103,6 +103,11 @@ void builder_add(struct builder *builder, const char *project_id, const char *fu
     builder->last = job;
     builder->waiting++;
     builder_next(builder);
+}
+
+bool builder_has(const struct builder *builder, const char *deployment_id)
+{
+    return builder_find(builder, deployment_id) != NULL;
 }
 
 void builder_cancel(struct builder *builder, const char *deployment_id)
@@ -274,9 +279,4 @@ void builder_free(struct builder *builder)
 size_t builder_waiting(const struct builder *builder)
 {
     return builder->waiting;
-}
-
-size_t builder_running(const struct builder *builder)
-{
-    return builder->running;
 }

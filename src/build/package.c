@@ -8,6 +8,7 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -46,14 +47,16 @@ static int hash_file(int fd, char ret_hash[PACKAGE_HASH], int64_t *ret_size, str
     return 0;
 }
 
-static int sync_directory(const char *data_directory, struct error *err)
+/* -1 with errno. Its lock keeps package_remove_old() from a file that arrives while it looks. */
+static int open_directory(const char *data_directory, int lock)
 {
     auto_free char *path = xasprintf("%s/packages", data_directory);
     auto_fd int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-    if (fd < 0 || fsync(fd) < 0)
-        return fail_errno(err, "sync %s", path);
-    return 0;
+    while (fd >= 0 && flock(fd, lock) < 0)
+        if (errno != EINTR)
+            return -1;
+    return fd_steal(&fd);
 }
 
 int package_take(const char *data_directory, const char *temp_path, char ret_hash[PACKAGE_HASH],
@@ -70,11 +73,12 @@ int package_take(const char *data_directory, const char *temp_path, char ret_has
     if (fsync(fd) < 0)
         return fail_errno(err, "sync %s", temp_path);
 
-    auto_free char *path = package_path(data_directory, hash);
-    if (rename(temp_path, path) < 0)
+    auto_fd int directory = open_directory(data_directory, LOCK_SH);
+    if (directory < 0 || renameat(AT_FDCWD, temp_path, directory, hash) < 0)
         return fail_errno(err, "move %s", temp_path);
-    if (sync_directory(data_directory, err) < 0)
-        return -1;
+    flock(directory, LOCK_UN); /* others need not wait for the disk */
+    if (fsync(directory) < 0)
+        return fail_errno(err, "sync %s/packages", data_directory);
     memcpy(ret_hash, hash, sizeof hash);
     *ret_size = size;
     return 0;
@@ -111,6 +115,17 @@ void package_remove(const char *data_directory, const char *hash)
         return;
     auto_free char *path = package_path(data_directory, hash);
     unlink(path);
+}
+
+bool package_remove_old(const char *data_directory, const char *hash, int64_t before_us)
+{
+    auto_fd int directory = open_directory(data_directory, LOCK_EX);
+    struct stat st;
+
+    return directory >= 0 && fstatat(directory, hash, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+           S_ISREG(st.st_mode) &&
+           st.st_ctim.tv_sec * 1000000 + st.st_ctim.tv_nsec / 1000 < before_us &&
+           unlinkat(directory, hash, 0) == 0;
 }
 
 const char *package_kind(const unsigned char *head, size_t bytes)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -165,7 +166,7 @@ static int exchange(const struct data_directory *data, json_t *request, struct b
                     struct error *err)
 {
     auto_fd int fd = open_control(data, err);
-    auto_free char *token = NULL, *line = NULL;
+    auto_free char *token = NULL, *text = NULL, *line = NULL;
     char block[4096];
     size_t size;
     ssize_t got;
@@ -174,8 +175,10 @@ static int exchange(const struct data_directory *data, json_t *request, struct b
         return -1;
     token[strcspn(token, "\r\n")] = '\0';
     json_object_set_new(request, "token", json_string(token));
-    line = json_dumps(request, JSON_COMPACT);
-    if (line == NULL || fd_write_all(fd, line, strlen(line)) < 0 || fd_write_all(fd, "\n", 1) < 0)
+    text = json_dumps(request, JSON_COMPACT);
+    line = xasprintf("%s\n", text == NULL ? "" : text);
+    signal(SIGPIPE, SIG_IGN); /* a daemon that ends meanwhile is told as an error */
+    if (fd_write_all(fd, line, strlen(line)) < 0)
         return fail_errno(err, "control socket");
     while ((got = read(fd, block, sizeof(block))) != 0) {
         if (got < 0 && errno == EINTR)

@@ -154,3 +154,15 @@ int store_deployment_uses(struct db *db, const char *hash, bool *ret_used, struc
     *ret_used = sqlite3_column_int(statement, 0) != 0;
     return 0;
 }
+
+int store_deployment_each_files(struct db *db, store_files *files, void *context, struct error *err)
+{
+    auto_reset sqlite3_stmt *statement = statement_get(db, STATEMENT_DEPLOYMENT_FILES, err);
+    int result = -1;
+
+    while (statement && (result = statement_step(db, statement, err)) > 0)
+        files(context, (const char *)sqlite3_column_text(statement, 0),
+              (const char *)sqlite3_column_text(statement, 1),
+              (const char *)sqlite3_column_text(statement, 2));
+    return result;
+}

@@ -113,6 +113,7 @@ const struct statement_row statement_rows[STATEMENTS] = {
     [STATEMENT_DEPLOYMENT_EACH]   = SELECT(DEPLOYMENT, "WHERE t.status = ?1 ORDER BY t.seq"),
     [STATEMENT_DEPLOYMENT_USES]   = SQL("SELECT EXISTS (SELECT 1 FROM deployments"
                                         " WHERE source_hash = ?1 OR output_hash = ?1)"),
+    [STATEMENT_DEPLOYMENT_FILES]  = SQL("SELECT id, source_hash, output_hash FROM deployments"),
 
     [STATEMENT_LOG_READ] = SQL(
         "SELECT text FROM deployment_logs WHERE deployment_seq = ?1 ORDER BY part"),

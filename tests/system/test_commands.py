@@ -1,7 +1,10 @@
 #!/usr/bin/python3
 """The commands: projects, keys and tokens beside a running daemon and without one; reports; mistakes."""
+import fcntl
 import json
 import re
+import socket
+import threading
 import harness
 
 
@@ -88,6 +91,26 @@ class WithoutDaemon(harness.unittest.TestCase):
         with self.daemon as daemon:
             self.assertEqual(daemon.api(key=secret).ask('GET', '/functions').status, 200)
             self.assertEqual(daemon.api().ask('GET', '/functions').status, 200)
+
+    def test_an_answer_that_is_cut_or_missing_fails(self):
+        run = self.daemon.data / 'run'
+        run.mkdir(parents=True)
+        (run / 'token').write_text('x\n')
+        with open(self.daemon.data / 'lock', 'w') as lock, socket.socket(socket.AF_UNIX) as server:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            server.bind(str(run / 'control.sock'))
+            server.listen()
+            for part, sentence in ((b'{"output":"standard_1', 'was cut short'), (b'', 'did not come')):
+                def answer():
+                    with server.accept()[0] as peer:
+                        peer.makefile().readline()
+                        peer.sendall(part)
+                daemon = threading.Thread(target=answer)
+                daemon.start()
+                done = self.daemon.run('key', 'create', '--project', 'default', '--name', 'k', '--scopes', 'all')
+                daemon.join()
+                self.assertEqual((done.returncode, done.stdout), (1, ''))
+                self.assertIn(sentence, done.stderr)
 
     def test_a_health_check_without_a_server_fails(self):
         done = self.daemon.run('healthcheck', settings={'listen': f'127.0.0.1:{self.daemon.port}'})

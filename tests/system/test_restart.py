@@ -2,6 +2,7 @@
 """A restart changes nothing that was answered; a crash settles what was running."""
 import os
 import signal
+import time
 import harness
 
 
@@ -55,6 +56,29 @@ class Restart(harness.Case):
         harness.wait_for(self.daemon.answers, 'answer of the next api')
         api.built('builds', made)
         self.assertEqual(api.execute('builds')['responseBody'], 'built')
+
+    def test_the_files_of_a_deleted_project_go_at_the_next_start(self):
+        kept = self.api
+        kept.function('stays', commands='touch made')
+        kept_tree = kept.deploy('stays', harness.node("return res.text('stays');"))['$id']
+        self.daemon.output('project', 'create', '--id', 'leaves', '--name', 'Leaves')
+        api = self.daemon.api('leaves', self.daemon.output('key', 'create', '--project', 'leaves', '--name', 'k',
+                                                           '--scopes', 'all'))
+        api.function('f', commands='touch made')
+        before = set(os.listdir(self.daemon.data / 'packages'))
+        tree = api.deploy('f', harness.node("return res.text('leaves');"))['$id']
+        packages = set(os.listdir(self.daemon.data / 'packages')) - before
+        files = [self.daemon.data / 'builds' / tree, self.daemon.data / 'cache' / 'leaves',
+                 *(self.daemon.data / 'packages' / name for name in packages)]
+        self.assertEqual([path for path in files if not path.exists()], [])
+        self.daemon.output('project', 'delete', '--id', 'leaves')
+        self.daemon.stop()
+        time.sleep(3)       # what is as young as the new start might be its own
+        self.daemon.start()
+        harness.wait_for(lambda: not any(path.exists() for path in files), 'removal of the files')
+        self.assertTrue((self.daemon.data / 'builds' / kept_tree).exists())
+        self.assertTrue((self.daemon.data / 'cache' / 'default').exists())
+        self.assertEqual(kept.execute('stays')['responseBody'], 'stays')
 
 
 if __name__ == '__main__':

@@ -224,10 +224,19 @@ static int deployments_delete(struct call *call, struct error *err)
 
 /* ---- duplicate ------------------------------------------------------------------------------- */
 
+struct duplication {
+    const char *data_directory;
+    const struct deployment *copy;
+};
+
 static int write_duplicate(struct db *db, void *context, struct error *err)
 {
-    const struct deployment *d = context;
+    const struct duplication *duplication = context;
+    const struct deployment *d = duplication->copy;
 
+    /* Packages go inside the writer too: this one may have gone with the last row that had it. */
+    if (*d->source_hash && !package_exists(duplication->data_directory, d->source_hash))
+        return fail(err, ERROR_DEPLOYMENT_NOT_FOUND, NULL);
     if (store_deployment_insert(db, d, err) < 0)
         return -1;
     return store_deployment_only_activate(db, d->project_id, d->function_id, d->id, err);
@@ -281,7 +290,8 @@ static int deployments_duplicate(struct call *call, struct error *err)
     id_generate(clock_realtime_us(), id);
     deployment_prepare(&copy, &function, id, deployment.type);
     copy_origin(&copy, &deployment);
-    if (store_write_wait(call->store, write_duplicate, &copy, err) < 0)
+    struct duplication duplication = { call->api->settings->data, &copy };
+    if (store_write_wait(call->store, write_duplicate, &duplication, err) < 0)
         return -1;
     call_changed(call, CHANGE_FUNCTION, function.id);
     if (*copy.source_hash)
