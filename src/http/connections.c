@@ -5,7 +5,8 @@
  * then answers that are hardly read. A head has as long to arrive in full as an idle connection may
  * be idle. What waits for us, not for its client, is never closed.
  *
- * Closing is shutdown(): libmicrohttpd reads the end and does the rest.
+ * Closing is shutdown(): libmicrohttpd reads the end and does the rest; where its buffer is full
+ * and it does not read, it does so after a second.
  */
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -19,7 +20,10 @@ enum {
     READ_WITHIN_US = 30 * 1000 * 1000,
     YOUNG_US = 50 * 1000,       /* a head may be on its way, if there are spare connections left */
     LOOK_EVERY_US = 500 * 1000, /* at everybody, while there is need */
-    PEEK_EVERY_US = 1000 * 1000
+    PEEK_EVERY_US = 1000 * 1000,
+    SPINS = 50, /* turns without a wait, and more of them every STUCK_US */
+    STUCK_US = 10 * 1000,
+    STUCK_LOOKS = 5
 };
 
 struct http_connection {
@@ -27,6 +31,8 @@ struct http_connection {
     struct MHD_Connection *connection;
     struct http_request *request; /* its head is there; NULL: waiting for one */
     int64_t since_us;             /* waiting */
+    uint64_t received;            /* bytes of a body, at the last look for those that are stuck */
+    unsigned stuck;               /* looks that found bytes nobody takes */
     bool is_closing;
 };
 
@@ -46,6 +52,7 @@ static void close_it(struct http_server *server, struct http_connection *connect
     server->closing_count++;
     if (info != NULL)
         shutdown(info->connect_fd, SHUT_RDWR);
+    MHD_set_connection_option(connection->connection, MHD_CONNECTION_OPTION_TIMEOUT, 1U);
     server->run_wanted = true;
 }
 
@@ -85,6 +92,24 @@ static void close_slow(struct http_server *server, bool readers_too)
     }
 }
 
+/* Does it wait for bytes of its client? Who waits for an answer may have said all it will say. */
+static bool may_end(const struct http_connection *connection)
+{
+    const struct http_request *request = connection->request;
+
+    return request == NULL || (request->phase == PHASE_BODY && request->rest == REST_NONE);
+}
+
+/* 0: the client has ended; 1: there is something to read; -1: nothing yet. */
+static ssize_t peek(const struct http_connection *connection)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+        connection->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    char byte;
+
+    return info == NULL ? -1 : recv(info->connect_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+}
+
 /*
  * libmicrohttpd overlooks an end that arrives together with the bytes before it (its epoll is
  * edge-triggered, and a read that fills less than its buffer counts as the last). Without this such
@@ -93,17 +118,32 @@ static void close_slow(struct http_server *server, bool readers_too)
 static void close_ended(struct http_server *server, struct connection_list *list)
 {
     struct http_connection *next, *connection = TAILQ_FIRST(list);
-    char byte;
 
     for (; connection != NULL; connection = next) {
-        const struct http_request *request = connection->request;
-        const union MHD_ConnectionInfo *info = MHD_get_connection_info(
-            connection->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-        bool is_ours = request != NULL &&
-                       (request->phase != PHASE_BODY || request->rest != REST_NONE);
         next = TAILQ_NEXT(connection, link);
-        if (!is_ours && info != NULL &&
-            recv(info->connect_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+        if (may_end(connection) && peek(connection) == 0)
+            close_it(server, connection);
+    }
+}
+
+/*
+ * libmicrohttpd neither takes nor refuses a chunk's head that is longer than its buffer, and asks
+ * to be run again at once for as long as the connection is there: that would keep a processor busy.
+ */
+static void close_stuck(struct http_server *server)
+{
+    struct http_connection *next, *connection = TAILQ_FIRST(&server->busy);
+    int64_t now = loop_now_us(server->loop);
+
+    if (server->spins < SPINS || now < server->stuck_by_us)
+        return;
+    server->stuck_by_us = now + STUCK_US;
+    for (; connection != NULL; connection = next) {
+        next = TAILQ_NEXT(connection, link);
+        bool moves = !may_end(connection) || connection->request->received != connection->received;
+        connection->received = connection->request->received;
+        connection->stuck = moves || peek(connection) <= 0 ? 0 : connection->stuck + 1;
+        if (connection->stuck >= STUCK_LOOKS)
             close_it(server, connection);
     }
 }
@@ -141,6 +181,7 @@ void connections_tidy(struct http_server *server)
            now - first->since_us > server->idle_us)
         close_it(server, first);
     look_for_ends(server);
+    close_stuck(server);
     if (!TAILQ_EMPTY(&server->memory_line))
         close_slow(server, false);
     make_room(server);

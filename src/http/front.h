@@ -110,6 +110,8 @@ struct http_server {
     int64_t idle_us;    /* that a connection may wait for a whole head */
     int64_t look_by_us; /* for slow clients again, not before */
     int64_t peek_by_us; /* for ended ones */
+    int64_t stuck_by_us;
+    unsigned spins; /* turns in a row after which MHD wanted the next one at once */
 
     struct request_list memory_line;
     size_t body_memory, body_used;

@@ -162,6 +162,7 @@ static int64_t longest_wait_us(void *context)
     int64_t wait_us = connections_wait_us(server);
     if (MHD_get_timeout(server->daemon, &timeout_ms) == MHD_NO)
         return wait_us;
+    server->spins = timeout_ms == 0 ? server->spins + 1 : 0;
     if (timeout_ms > INT32_MAX)
         timeout_ms = INT32_MAX;
     if (wait_us < 0 || wait_us > (int64_t)timeout_ms * 1000)

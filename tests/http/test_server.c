@@ -441,6 +441,17 @@ static void who_only_sits_makes_room_for_who_comes(void **state)
     echo_stop(echo);
 }
 
+static void a_chunk_whose_head_does_not_end_is_closed(void **state)
+{
+    int client = echo_connect(*state);
+    auto_free char *extension = letters(100000);
+
+    echo_send(client, "POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n4;");
+    echo_send(client, extension);
+    assert_true(echo_is_closed(client));
+    close(client);
+}
+
 static void an_end_right_behind_a_request_is_noticed(void **state)
 {
     enum { TIMES = 20 };
@@ -515,6 +526,7 @@ int main(void)
         SERVED(a_large_body_comes_back_whole),
         SERVED(contradicting_framing_is_refused),
         SERVED(a_head_beyond_its_memory_is_refused),
+        SERVED(a_chunk_whose_head_does_not_end_is_closed),
         SERVED(an_end_right_behind_a_request_is_noticed),
         cmocka_unit_test(bodies_wait_for_memory),
         cmocka_unit_test(a_silent_connection_is_closed),
