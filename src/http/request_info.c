@@ -42,16 +42,31 @@ struct http_header http_header_at(const struct http_request *request, size_t ind
     return request->headers[index];
 }
 
+/* As inet_ntop(), which goes through sprintf(): this is done for every request. */
+static void write_v4(const void *address, char *to)
+{
+    const unsigned char *bytes = address;
+    for (size_t i = 0; i < 4; i++) {
+        unsigned number = bytes[i];
+        if (number >= 100)
+            *to++ = (char)('0' + number / 100);
+        if (number >= 10)
+            *to++ = (char)('0' + number / 10 % 10);
+        *to++ = (char)('0' + number % 10);
+        *to++ = i < 3 ? '.' : '\0';
+    }
+}
+
 /* An IPv4 client on a socket for both is shown as what it is. */
 static void write_address(const struct sockaddr *peer, char ret_text[INET6_ADDRSTRLEN])
 {
     if (peer->sa_family == AF_INET) {
         const struct sockaddr_in *four = (const void *)peer;
-        inet_ntop(AF_INET, &four->sin_addr, ret_text, INET6_ADDRSTRLEN);
+        write_v4(&four->sin_addr, ret_text);
     } else if (peer->sa_family == AF_INET6) {
         const struct sockaddr_in6 *six = (const void *)peer;
         if (IN6_IS_ADDR_V4MAPPED(&six->sin6_addr))
-            inet_ntop(AF_INET, six->sin6_addr.s6_addr + 12, ret_text, INET6_ADDRSTRLEN);
+            write_v4(six->sin6_addr.s6_addr + 12, ret_text);
         else
             inet_ntop(AF_INET6, &six->sin6_addr, ret_text, INET6_ADDRSTRLEN);
     }

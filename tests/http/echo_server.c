@@ -299,16 +299,23 @@ void echo_wait(const atomic_int *counter, int least)
 
 /* ---- the client ------------------------------------------------------------------------------ */
 
-int echo_connect(const struct echo_server *echo)
+int echo_connect_from(const struct echo_server *echo, in_addr_t from)
 {
+    const struct sockaddr_in own = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(from) };
     struct sockaddr_in address = { .sin_family = AF_INET,
                                    .sin_port = htons(echo->port),
                                    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     struct timeval patience = { .tv_sec = 5 };
     int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(client, (const struct sockaddr *)&own, sizeof(own)), 0);
     assert_int_equal(connect(client, (struct sockaddr *)&address, sizeof(address)), 0);
     setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
     return client;
+}
+
+int echo_connect(const struct echo_server *echo)
+{
+    return echo_connect_from(echo, INADDR_LOOPBACK);
 }
 
 void echo_send(int client, const char *text)

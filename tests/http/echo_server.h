@@ -2,6 +2,7 @@
 #ifndef ECHO_SERVER_H
 #define ECHO_SERVER_H
 
+#include <netinet/in.h>
 #include <stdatomic.h>
 #include <stddef.h>
 
@@ -27,6 +28,7 @@ void echo_release(struct echo_server *echo);          /* answers /hold */
 void echo_wait(const atomic_int *counter, int least); /* fails the test after 5 s */
 
 int echo_connect(const struct echo_server *echo);
+int echo_connect_from(const struct echo_server *echo, in_addr_t from); /* host byte order */
 void echo_send(int client, const char *text);
 /* One whole answer (head and body by its content-length, or to the end for HEAD and closes);
  * NUL-terminated. */

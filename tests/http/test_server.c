@@ -1,5 +1,6 @@
 /* The HTTP front over real sockets: framing, keep-alive, answers at once and late, leaving clients,
  * limits. */
+#include <arpa/inet.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -65,6 +66,17 @@ static void a_request_is_seen_as_it_was_sent(void **state)
     assert_has(answer, "\r\n\r\nPURGE /echo/a%2Fb//c ?x=%20&y[]=+&&z from 127.0.0.1\n"
                        "Host=h\nX-A=1\nx-b=2\nX-A=3\nX-Empty=\nCookie=a=b\nbody:");
     close(client);
+}
+
+static void clients_are_told_by_their_addresses(void **state)
+{
+    const char *const texts[] = { "127.45.200.9", "127.109.0.10", "127.99.100.255" };
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        int client = echo_connect_from(*state, ntohl(inet_addr(texts[i])));
+        auto_free char *said = xasprintf(" from %s\n", texts[i]);
+        exchange(client, "GET /echo HTTP/1.1\r\nHost: h\r\n\r\n", " 200 ", said);
+        close(client);
+    }
 }
 
 static void an_empty_query_is_empty(void **state)
@@ -504,6 +516,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         SERVED(a_request_is_seen_as_it_was_sent),
+        SERVED(clients_are_told_by_their_addresses),
         SERVED(an_empty_query_is_empty),
         SERVED(a_connection_serves_many_requests),
         SERVED(pipelined_requests_are_answered_in_order),
