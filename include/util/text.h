@@ -29,9 +29,8 @@ int text_to_int(const char *text, int64_t *ret_value);
  * as they are. */
 size_t text_percent_decode(char *text, size_t bytes, bool plus_is_space);
 
-/* Lower case; writes 2 * count + 1 characters. Back: exactly so many bytes, either case. */
+/* Lower case; writes 2 * count + 1 characters. */
 void text_hex(const void *bytes, size_t count, char *ret_hex);
-int text_from_hex(const char *hex, void *ret_bytes, size_t count);
 
 /* RFC 4648 without padding, URL alphabet. Result owned by the caller. */
 char *text_base64url(const void *bytes, size_t count);

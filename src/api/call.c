@@ -256,11 +256,6 @@ void call_fail(struct call *call, const struct error *err)
     exchange_fail(call->inside, err);
 }
 
-void call_in_lane(struct call *call, int (*work)(struct call *call, struct error *err))
-{
-    exchange_lane(call->inside, work, exchange_handled);
-}
-
 /* ---- effects --------------------------------------------------------------------------------- */
 
 void call_changed(struct call *call, enum change_kind kind, const char *id)

@@ -115,8 +115,6 @@ bool call_wants_multipart(const struct call *call);
 /* Loop handlers: the end. */
 void call_finish(struct call *call);                        /* what was filled in leaves */
 void call_fail(struct call *call, const struct error *err); /* the error envelope leaves */
-/* From a loop handler: goes on as a lane handler would. 503 when the lanes are full. */
-void call_in_lane(struct call *call, int (*work)(struct call *call, struct error *err));
 
 /* ---- effects --------------------------------------------------------------------------------- */
 /*

@@ -182,7 +182,7 @@ struct endpoint {
     int (*handle)(struct call *call, struct error *err);
     /*
      * RUNS_ON_LOOP: must not block; ends, now or later, with exactly one of call_answer*,
-     * call_fail, call_in_lane. With RUNS_IN_LANE it follows a handle() that returned 0.
+     * call_fail. With RUNS_IN_LANE it follows a handle() that returned 0.
      */
     void (*begin)(struct call *call);
 };

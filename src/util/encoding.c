@@ -48,19 +48,6 @@ void text_hex(const void *bytes, size_t count, char *ret_hex)
     ret_hex[2 * count] = '\0';
 }
 
-int text_from_hex(const char *hex, void *ret_bytes, size_t count)
-{
-    if (strlen(hex) != 2 * count)
-        return -1;
-    for (size_t i = 0; i < 2 * count; i++)
-        if (hex_digit(hex[i]) < 0)
-            return -1;
-    unsigned char *out = ret_bytes;
-    for (size_t i = 0; i < count; i++)
-        out[i] = (unsigned char)(hex_digit(hex[2 * i]) * 16 + hex_digit(hex[2 * i + 1]));
-    return 0;
-}
-
 char *text_base64url(const void *bytes, size_t count)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
