@@ -4,7 +4,7 @@
 #   tests/fuzz/fuzz_<name>.c      libFuzzer program with FUZZ, else a replay of tests/fuzz/corpus/<name>: fuzz/<name>
 #   tests/system/<name>.sh, .py   scripts against the real daemon ($FUNCTIOND), in ctest system/<name>
 #   tests/lint/<name>.sh          checks of the source text, in ctest lint/<name>
-# A first line /* links: http util */ names further rooms (for fuzz_: the only ones). Exit status 77 means skipped.
+# A first line /* links: http util */ names further rooms (for fuzz_: the only ones) or libraries. Exit status 77 means skipped.
 pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka>=1.1.5)
 add_library(cmocka INTERFACE)
 target_include_directories(cmocka SYSTEM INTERFACE "${CMAKE_SOURCE_DIR}/tests/cmocka")
@@ -16,7 +16,7 @@ function(test_links ret_rooms source)
     set(rooms "")
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${source}")
     file(STRINGS "${source}" first LIMIT_COUNT 1)
-    if(first MATCHES "links:([a-z ]+)")
+    if(first MATCHES "links:([A-Za-z: ]+)")
         string(STRIP "${CMAKE_MATCH_1}" rooms)
         string(REGEX REPLACE " +" ";" rooms "${rooms}")
     endif()

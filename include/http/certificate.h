@@ -26,7 +26,8 @@ struct http_certificate_query {
     bool private_addresses; /* as in struct http_fetch */
 };
 
-/* Errors: HEALTH_INVALID_HOST when there is no TLS server, HEALTH_CERTIFICATE_EXPIRED. */
+/* Errors: HEALTH_INVALID_HOST when there is no TLS server, HEALTH_CERTIFICATE_EXPIRED,
+ * GENERAL_SERVICE_DISABLED without libcurl. */
 int http_certificate_read(const struct http_certificate_query *query,
                           struct http_certificate *ret_certificate, struct error *err);
 void http_certificate_release(struct http_certificate *certificate);

@@ -39,10 +39,17 @@ struct http_fetched {
 /*
  * The file is written to fd from where it stands. 0: there was an answer, of whatever status.
  * Errors, each a sentence for the person who named the address: GENERAL_BAD_REQUEST,
- * GENERAL_STORAGE_FULL, INTERNAL when the file cannot be written.
+ * GENERAL_STORAGE_FULL, GENERAL_SERVICE_DISABLED without libcurl, INTERNAL when the file cannot be
+ * written.
  */
 int http_fetch(const struct http_fetch *fetch, int fd, struct http_fetched *ret_fetched,
                struct error *err);
+
+/*
+ * The version of the library that fetches, which is loaded when it is first needed; loads it. NULL:
+ * GENERAL_SERVICE_DISABLED with a sentence that says what is missing; so fails whatever needs it.
+ */
+const char *http_client_version(struct error *err);
 
 /*
  * Is this an address of the public internet? No: loopback, link-local, private, carrier-grade NAT,
@@ -51,7 +58,8 @@ int http_fetch(const struct http_fetch *fetch, int fd, struct http_fetched *ret_
  */
 bool http_address_is_public(const struct sockaddr *address);
 
-/* Do both name the same scheme, host and port? No, if one is no http or https address. */
+/* Do both name the same scheme, host and port? No, if one is no http or https address, or without
+ * libcurl. */
 bool http_same_origin(const char *url, const char *other);
 
 #endif

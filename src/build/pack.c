@@ -8,8 +8,6 @@
  */
 #include "roles.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "archive_library.h"
 #include "fd.h"
 #include "mem.h"
 #include "text.h"
@@ -28,6 +27,7 @@
 enum { DEPTH_MOST = 128, READ_BYTES = 65536, GZIP_LEVEL = 1 };
 
 struct pack {
+    struct archive_library lib;
     struct archive *out;
     int64_t bytes, most_bytes;
     int depth;
@@ -44,7 +44,7 @@ static int written(struct pack *p, const char *path, int result)
 {
     if (result == ARCHIVE_OK)
         return 0;
-    fprintf(stderr, "%s: %s\n", path, archive_error_string(p->out));
+    fprintf(stderr, "%s: %s\n", path, p->lib.error_string(p->out));
     return -1;
 }
 
@@ -61,7 +61,7 @@ static int pack_content(struct pack *p, const char *path, int fd, int64_t size)
             memset(p->copy, 0, want);
             got = (ssize_t)want;
         }
-        if (archive_write_data(p->out, p->copy, (size_t)got) < 0)
+        if (p->lib.write_data(p->out, p->copy, (size_t)got) < 0)
             return written(p, path, ARCHIVE_FATAL);
         left -= got;
     }
@@ -84,8 +84,8 @@ static int pack_file(struct pack *p, struct archive_entry *e, int dir, const cha
                 (long long)(p->most_bytes / 1000000), (long long)(p->most_bytes % 1000000 / 10000));
         return -1;
     }
-    archive_entry_set_size(e, st.st_size);
-    if (written(p, path, archive_write_header(p->out, e)) < 0)
+    p->lib.entry_set_size(e, st.st_size);
+    if (written(p, path, p->lib.write_header(p->out, e)) < 0)
         return -1;
     return pack_content(p, path, fd, st.st_size);
 }
@@ -99,8 +99,8 @@ static int pack_link(struct pack *p, struct archive_entry *e, int dir, const cha
     if (length < 0)
         return broken(path, "readlink");
     target[length] = '\0';
-    archive_entry_set_symlink(e, target);
-    return written(p, path, archive_write_header(p->out, e));
+    p->lib.entry_set_symlink(e, target);
+    return written(p, path, p->lib.write_header(p->out, e));
 }
 
 static int pack_directory(struct pack *p, int fd, const char *path);
@@ -117,23 +117,23 @@ static int pack_entry(struct pack *p, int dir, const char *name, const char *pat
         return 0;
     }
 
-    struct archive_entry *e = archive_entry_new();
-    archive_entry_set_pathname(e, path);
-    archive_entry_set_filetype(e, st.st_mode & S_IFMT);
-    archive_entry_set_perm(e, S_ISREG(st.st_mode) && !(st.st_mode & 0111) ? 0644 : 0755);
+    struct archive_entry *e = p->lib.entry_new();
+    p->lib.entry_set_pathname(e, path);
+    p->lib.entry_set_filetype(e, st.st_mode & S_IFMT);
+    p->lib.entry_set_perm(e, S_ISREG(st.st_mode) && !(st.st_mode & 0111) ? 0644 : 0755);
     if (S_ISREG(st.st_mode)) {
         result = pack_file(p, e, dir, name, path);
     } else if (S_ISLNK(st.st_mode)) {
         result = pack_link(p, e, dir, name, path);
     } else {
         int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        result = fd < 0 ? broken(path, "open") : written(p, path, archive_write_header(p->out, e));
+        result = fd < 0 ? broken(path, "open") : written(p, path, p->lib.write_header(p->out, e));
         if (result == 0)
             result = pack_directory(p, fd, path); /* closes fd */
         else
             fd_close(&fd);
     }
-    archive_entry_free(e);
+    p->lib.entry_free(e);
     return result;
 }
 
@@ -179,23 +179,29 @@ int build_pack_role(int argc, char **argv)
         broken(argv[1], "open");
         return 1;
     }
+    struct error err;
+    if (archive_library_load(&p.lib, &err) < 0) {
+        fprintf(stderr, "%s\n", err.message);
+        fd_close(&root);
+        return 1;
+    }
     char level[8];
     snprintf(level, sizeof level, "%d", GZIP_LEVEL);
     p.copy = xmalloc(READ_BYTES);
-    p.out = archive_write_new();
-    archive_write_set_format_pax_restricted(p.out);
-    archive_write_add_filter_gzip(p.out);
-    archive_write_set_bytes_in_last_block(p.out, 1); /* no padding */
-    archive_write_set_filter_option(p.out, "gzip", "compression-level", level);
-    archive_write_set_filter_option(p.out, "gzip", "timestamp", NULL);
-    int result = written(&p, "output", archive_write_open_fd(p.out, STDOUT_FILENO));
+    p.out = p.lib.write_new();
+    p.lib.write_set_format_pax_restricted(p.out);
+    p.lib.write_add_filter_gzip(p.out);
+    p.lib.write_set_bytes_in_last_block(p.out, 1); /* no padding */
+    p.lib.write_set_filter_option(p.out, "gzip", "compression-level", level);
+    p.lib.write_set_filter_option(p.out, "gzip", "timestamp", NULL);
+    int result = written(&p, "output", p.lib.write_open_fd(p.out, STDOUT_FILENO));
     if (result == 0)
         result = pack_directory(&p, root, "");
     else
         fd_close(&root);
     if (result == 0)
-        result = written(&p, "output", archive_write_close(p.out));
-    archive_write_free(p.out);
+        result = written(&p, "output", p.lib.write_close(p.out));
+    p.lib.write_free(p.out);
     free(p.copy);
     return result < 0 ? 1 : 0;
 }

@@ -9,8 +9,6 @@
  */
 #include "roles.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -20,6 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "archive_library.h"
 #include "map.h"
 #include "mem.h"
 #include "text.h"
@@ -34,6 +33,7 @@ static const int64_t file_most_bytes = 1000000000;
 static const int64_t ratio_free_bytes = 64000000; /* below this a package may grow as it likes */
 
 struct unpack {
+    struct archive_library lib;
     struct archive *in, *out;
     struct map files; /* regular files written so far: what a hard link may name */
     struct map links; /* symbolic links: nothing may be written through one */
@@ -192,7 +192,7 @@ static int check_growth(struct unpack *u, const char *entry, int64_t file_bytes)
                       "The package unpacks to more than %lld bytes (setting package_unpacked).",
                       (long long)u->most_bytes);
     if (u->bytes + file_bytes > ratio_free_bytes &&
-        u->bytes + file_bytes > u->most_ratio * (archive_filter_bytes(u->in, -1) + 1))
+        u->bytes + file_bytes > u->most_ratio * (u->lib.filter_bytes(u->in, -1) + 1))
         return refuse(
             u, NULL,
             "The package grows more than %lld times when unpacked (setting package_ratio).",
@@ -208,19 +208,19 @@ static int copy_data(struct unpack *u, const char *entry, int64_t declared)
         const void *block;
         size_t size;
         la_int64_t offset;
-        int result = archive_read_data_block(u->in, &block, &size, &offset);
+        int result = u->lib.read_data_block(u->in, &block, &size, &offset);
         if (result == ARCHIVE_EOF)
             break;
         if (result != ARCHIVE_OK)
-            return refuse(u, entry, "cannot be read: %s", archive_error_string(u->in));
+            return refuse(u, entry, "cannot be read: %s", u->lib.error_string(u->in));
         if (offset < 0 || offset > file_most_bytes)
             return refuse(u, entry, "is larger than %lld bytes.", (long long)file_most_bytes);
         if (offset + (int64_t)size > end)
             end = offset + (int64_t)size;
         if (check_growth(u, entry, end) < 0)
             return -1;
-        if (archive_write_data_block(u->out, block, size, offset) != ARCHIVE_OK)
-            return refuse(u, entry, "cannot be written: %s", archive_error_string(u->out));
+        if (u->lib.write_data_block(u->out, block, size, offset) != ARCHIVE_OK)
+            return refuse(u, entry, "cannot be written: %s", u->lib.error_string(u->out));
     }
     if (declared > end) /* a hole at the end is no data, but it is size */
         end = declared;
@@ -233,9 +233,9 @@ static int copy_data(struct unpack *u, const char *entry, int64_t declared)
 /* Fixes type, mode and owner of an entry; -1 when it is of a kind a package may not hold. */
 static int prepare(struct unpack *u, struct archive_entry *e, const char *path)
 {
-    const char *link = archive_entry_hardlink(e);
+    const char *link = u->lib.entry_hardlink(e);
 
-    if (archive_entry_is_encrypted(e))
+    if (u->lib.entry_is_encrypted(e))
         return refuse(u, path, "is encrypted.");
     if (link) {
         link = without_dot(link);
@@ -244,23 +244,23 @@ static int prepare(struct unpack *u, struct archive_entry *e, const char *path)
         link = path_inside(u, link);
         if (!link || !map_get(&u->files, link))
             return refuse(u, path, "is a hard link to something that is no file of the package.");
-        archive_entry_set_hardlink(e, link);
+        u->lib.entry_set_hardlink(e, link);
         return 0;
     }
-    switch (archive_entry_filetype(e)) {
+    switch (u->lib.entry_filetype(e)) {
     case AE_IFREG:
-        if (archive_entry_size_is_set(e) && check_growth(u, path, archive_entry_size(e)) < 0)
+        if (u->lib.entry_size_is_set(e) && check_growth(u, path, u->lib.entry_size(e)) < 0)
             return -1;
-        archive_entry_set_perm(e, archive_entry_perm(e) & 0111 ? 0755 : 0644);
+        u->lib.entry_set_perm(e, u->lib.entry_perm(e) & 0111 ? 0755 : 0644);
         map_set(&u->files, path, u);
         return 0;
     case AE_IFDIR:
-        archive_entry_set_perm(e, 0755);
+        u->lib.entry_set_perm(e, 0755);
         return 0;
     case AE_IFLNK:
         map_remove(&u->files, path); /* no hard link may name it any more */
         map_set(&u->links, path, u);
-        return check_link(u, path, archive_entry_symlink(e));
+        return check_link(u, path, u->lib.entry_symlink(e));
     default:
         return refuse(u, path, "is neither a file nor a folder nor a link.");
     }
@@ -268,7 +268,7 @@ static int prepare(struct unpack *u, struct archive_entry *e, const char *path)
 
 static int extract(struct unpack *u, struct archive_entry *e)
 {
-    const char *path = without_dot(archive_entry_pathname(e));
+    const char *path = without_dot(u->lib.entry_pathname(e));
 
     if (++u->entries > u->most_entries)
         return refuse(u, NULL, "The package has more than %lld entries (setting package_entries).",
@@ -276,7 +276,7 @@ static int extract(struct unpack *u, struct archive_entry *e)
     if (path == NULL)
         return refuse(u, NULL, NAMELESS);
     if (!*path || strcmp(path, ".") == 0)
-        return archive_entry_filetype(e) == AE_IFDIR ? 0 : refuse(u, ".", "is not a folder.");
+        return u->lib.entry_filetype(e) == AE_IFDIR ? 0 : refuse(u, ".", "is not a folder.");
     if (check_path(u, path) < 0)
         return -1;
     path = path_inside(u, path);
@@ -286,14 +286,14 @@ static int extract(struct unpack *u, struct archive_entry *e)
         return -1;
 
     char *name = xstrdup(path);
-    archive_entry_set_pathname(e, name);
-    int result = archive_write_header(u->out, e);
+    u->lib.entry_set_pathname(e, name);
+    int result = u->lib.write_header(u->out, e);
     if (result != ARCHIVE_OK)
-        result = refuse(u, name, "cannot be written: %s", archive_error_string(u->out));
-    else if (!archive_entry_hardlink(e) && archive_entry_filetype(e) == AE_IFREG)
-        result = copy_data(u, name, archive_entry_size_is_set(e) ? archive_entry_size(e) : 0);
-    if (result == 0 && archive_write_finish_entry(u->out) != ARCHIVE_OK)
-        result = refuse(u, name, "cannot be written: %s", archive_error_string(u->out));
+        result = refuse(u, name, "cannot be written: %s", u->lib.error_string(u->out));
+    else if (!u->lib.entry_hardlink(e) && u->lib.entry_filetype(e) == AE_IFREG)
+        result = copy_data(u, name, u->lib.entry_size_is_set(e) ? u->lib.entry_size(e) : 0);
+    if (result == 0 && u->lib.write_finish_entry(u->out) != ARCHIVE_OK)
+        result = refuse(u, name, "cannot be written: %s", u->lib.error_string(u->out));
     free(name);
     return result;
 }
@@ -303,21 +303,24 @@ static int open_archives(struct unpack *u)
     const int safe = ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_UNLINK |
                      ARCHIVE_EXTRACT_SECURE_SYMLINKS | ARCHIVE_EXTRACT_SECURE_NODOTDOT |
                      ARCHIVE_EXTRACT_SECURE_NOABSOLUTEPATHS;
+    struct error err;
 
-    u->in = archive_read_new();
-    u->out = archive_write_disk_new();
+    if (archive_library_load(&u->lib, &err) < 0)
+        return refuse(u, NULL, "%s", err.message);
+    u->in = u->lib.read_new();
+    u->out = u->lib.write_disk_new();
     if (!u->in || !u->out)
         return refuse(u, NULL, "Out of memory.");
-    archive_read_support_filter_gzip(u->in);
-    archive_read_support_filter_bzip2(u->in);
-    archive_read_support_filter_xz(u->in);
-    archive_read_support_filter_zstd(u->in);
-    archive_read_support_format_tar(u->in);
-    archive_read_support_format_zip(u->in);
-    archive_write_disk_set_options(u->out, safe);
-    if (archive_read_open_fd(u->in, STDIN_FILENO, READ_BYTES) != ARCHIVE_OK)
+    u->lib.read_support_filter_gzip(u->in);
+    u->lib.read_support_filter_bzip2(u->in);
+    u->lib.read_support_filter_xz(u->in);
+    u->lib.read_support_filter_zstd(u->in);
+    u->lib.read_support_format_tar(u->in);
+    u->lib.read_support_format_zip(u->in);
+    u->lib.write_disk_set_options(u->out, safe);
+    if (u->lib.read_open_fd(u->in, STDIN_FILENO, READ_BYTES) != ARCHIVE_OK)
         return refuse(u, NULL, "The package is not an archive (tar.gz, tgz or zip): %s",
-                      archive_error_string(u->in));
+                      u->lib.error_string(u->in));
     return 0;
 }
 
@@ -328,19 +331,19 @@ static int unpack_all(struct unpack *u)
 
     if (open_archives(u) < 0)
         return -1;
-    while ((result = archive_read_next_header(u->in, &e)) == ARCHIVE_OK || result == ARCHIVE_WARN) {
-        if (archive_filter_count(u->in) > 2)
+    while ((result = u->lib.read_next_header(u->in, &e)) == ARCHIVE_OK || result == ARCHIVE_WARN) {
+        if (u->lib.filter_count(u->in) > 2)
             return refuse(u, NULL, "The package is compressed more than once.");
         if (extract(u, e) < 0)
             return -1;
     }
     if (result != ARCHIVE_EOF && u->entries == 0)
         return refuse(u, NULL, "The package is not an archive (tar.gz, tgz or zip): %s",
-                      archive_error_string(u->in));
+                      u->lib.error_string(u->in));
     if (result != ARCHIVE_EOF)
-        return refuse(u, NULL, "The package is damaged: %s", archive_error_string(u->in));
-    if (archive_write_close(u->out) != ARCHIVE_OK)
-        return refuse(u, NULL, "The package cannot be written: %s", archive_error_string(u->out));
+        return refuse(u, NULL, "The package is damaged: %s", u->lib.error_string(u->in));
+    if (u->lib.write_close(u->out) != ARCHIVE_OK)
+        return refuse(u, NULL, "The package cannot be written: %s", u->lib.error_string(u->out));
     if (u->files.count == 0 && *u->root)
         return refuse(u, u->root, "No source code found in this folder of the package.");
     if (u->files.count == 0)
@@ -373,8 +376,8 @@ int build_unpack_role(int argc, char **argv)
     map_release(&u.links);
     free(u.root);
     if (u.out)
-        archive_write_free(u.out);
+        u.lib.write_free(u.out);
     if (u.in)
-        archive_read_free(u.in);
+        u.lib.read_free(u.in);
     return result < 0 ? 1 : 0;
 }

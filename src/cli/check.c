@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "cli.h"
+#include "client.h"
 #include "runtimes.h"
 #include "supervisor.h"
 
@@ -28,6 +29,16 @@ static int print_runtimes(const struct settings *settings)
     return EXIT_DONE;
 }
 
+/* Serving goes on without it. */
+static void print_fetching(void)
+{
+    struct error err;
+    const char *version = http_client_version(&err);
+
+    printf("fetching   %s%s\n", version != NULL ? "libcurl " : "",
+           version != NULL ? version : err.message);
+}
+
 int command_check(int argc, char **argv)
 {
     struct settings settings;
@@ -35,7 +46,8 @@ int command_check(int argc, char **argv)
 
     if (cli_wants_help(argc, argv)) {
         printf("functiond check [--SETTING VALUE]...\n\nSays whether serve would start with these "
-               "settings, how functions would be\nisolated and which runtimes there are. Exit "
+               "settings, how functions would be\nisolated, which runtimes there are and what "
+               "fetches templates. Exit "
                "status 1: it would not start.\n");
         return EXIT_DONE;
     }
@@ -43,6 +55,7 @@ int command_check(int argc, char **argv)
         return EXIT_USAGE;
     sandbox = supervisor_check(&settings);
     runtimes = print_runtimes(&settings);
+    print_fetching();
     settings_release(&settings);
     return sandbox != 0 || runtimes != 0 ? EXIT_FAILED : EXIT_DONE;
 }

@@ -2,7 +2,6 @@
 #include "certificate.h"
 
 #include <ctype.h>
-#include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 
 #include "client.h"
 #include "clock.h"
+#include "curl.h"
 #include "mem.h"
 #include "text.h"
 
@@ -92,11 +92,11 @@ static char *short_signature(const char *algorithm)
     return xstrdup(algorithm);
 }
 
-static int take(const struct curl_slist *lines, struct http_certificate *ret_certificate,
-                struct error *err)
+static int take(const struct curl *curl, const struct curl_slist *lines,
+                struct http_certificate *ret_certificate, struct error *err)
 {
     const char *subject = line_of(lines, "Subject:");
-    const int64_t until = curl_getdate(line_of(lines, "Expire date:"), NULL);
+    const int64_t until = curl->getdate(line_of(lines, "Expire date:"), NULL);
 
     if (until < clock_realtime_us() / 1000000)
         return fail(err, ERROR_HEALTH_CERTIFICATE_EXPIRED, NULL);
@@ -106,7 +106,7 @@ static int take(const struct curl_slist *lines, struct http_certificate *ret_cer
         .common_name = part_of_name(subject, "CN"),
         .organisation = part_of_name(line_of(lines, "Issuer:"), "O"),
         .signature = short_signature(line_of(lines, "Signature Algorithm:")),
-        .valid_from = curl_getdate(line_of(lines, "Start date:"), NULL),
+        .valid_from = curl->getdate(line_of(lines, "Start date:"), NULL),
         .valid_until = until,
     };
     return 0;
@@ -115,39 +115,43 @@ static int take(const struct curl_slist *lines, struct http_certificate *ret_cer
 /* ---- the connection ---------------------------------------------------------------------------
  */
 
-static void set_rules(CURL *easy, const struct http_certificate_query *query, const char *address)
+static void set_rules(const struct curl *curl, CURL *easy,
+                      const struct http_certificate_query *query, const char *address)
 {
-    curl_easy_setopt(easy, CURLOPT_URL, address);
-    curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
-    curl_easy_setopt(easy, CURLOPT_CERTINFO, 1L);
+    curl->easy_setopt(easy, CURLOPT_URL, address);
+    curl->easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
+    curl->easy_setopt(easy, CURLOPT_CERTINFO, 1L);
     /* what is wrong is to be said, not met with a refusal */
-    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
-    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
-    curl_easy_setopt(easy, CURLOPT_PROXY, "");
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)query->total_ms);
-    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, query);
+    curl->easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+    curl->easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+    curl->easy_setopt(easy, CURLOPT_PROXY, "");
+    curl->easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl->easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)query->total_ms);
+    curl->easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    curl->easy_setopt(easy, CURLOPT_OPENSOCKETDATA, query);
 }
 
 int http_certificate_read(const struct http_certificate_query *query,
                           struct http_certificate *ret_certificate, struct error *err)
 {
     auto_free char *address = xasprintf("https://%s:%u/", query->host, query->port);
-    CURL *easy = curl_easy_init();
+    const struct curl *curl = curl_library(err);
     struct curl_certinfo *chain = NULL;
     int result = 0;
 
+    if (curl == NULL)
+        return -1;
+    CURL *easy = curl->easy_init();
     if (easy == NULL)
         return fail(err, ERROR_INTERNAL, "no memory for a connection");
-    set_rules(easy, query, address);
-    if (curl_easy_perform(easy) != CURLE_OK ||
-        curl_easy_getinfo(easy, CURLINFO_CERTINFO, &chain) != CURLE_OK || chain == NULL ||
+    set_rules(curl, easy, query, address);
+    if (curl->easy_perform(easy) != CURLE_OK ||
+        curl->easy_getinfo(easy, CURLINFO_CERTINFO, &chain) != CURLE_OK || chain == NULL ||
         chain->num_of_certs < 1)
         result = fail(err, ERROR_HEALTH_INVALID_HOST, NULL);
     else
-        result = take(chain->certinfo[0], ret_certificate, err);
-    curl_easy_cleanup(easy);
+        result = take(curl, chain->certinfo[0], ret_certificate, err);
+    curl->easy_cleanup(easy);
     return result;
 }
 

@@ -2,14 +2,13 @@
  * judged by our rules and headers stay with the host they are for. See client.h. */
 #include "client.h"
 
-#include <curl/curl.h>
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "clock.h"
+#include "curl.h"
 #include "fd.h"
 #include "mem.h"
 #include "text.h"
@@ -18,6 +17,7 @@ enum { STATUS_OK = 200 };
 
 struct transfer {
     const struct http_fetch *fetch;
+    const struct curl *curl;
     CURL *easy;
     struct curl_slist *headers;
     char *host;    /* of the hop under way, for sentences */
@@ -31,35 +31,30 @@ struct transfer {
     char text[CURL_ERROR_SIZE];
 };
 
-static pthread_once_t library_once = PTHREAD_ONCE_INIT;
-
-static void library_init(void)
-{
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-        abort();
-}
-
 /* ---- addresses ------------------------------------------------------------------------------- */
 
-static char *url_part(const char *url, CURLUPart part)
+static char *url_part(const struct curl *curl, const char *url, CURLUPart part)
 {
-    CURLU *parsed = curl_url();
+    CURLU *parsed = curl->url();
     char *text = NULL, *copy = NULL;
 
-    if (parsed && curl_url_set(parsed, CURLUPART_URL, url, 0) == CURLUE_OK &&
-        curl_url_get(parsed, part, &text, CURLU_DEFAULT_PORT) == CURLUE_OK)
+    if (parsed && curl->url_set(parsed, CURLUPART_URL, url, 0) == CURLUE_OK &&
+        curl->url_get(parsed, part, &text, CURLU_DEFAULT_PORT) == CURLUE_OK)
         copy = xstrdup(text);
-    curl_free(text);
-    curl_url_cleanup(parsed);
+    curl->free(text);
+    curl->url_cleanup(parsed);
     return copy;
 }
 
 bool http_same_origin(const char *url, const char *other)
 {
     static const CURLUPart parts[] = { CURLUPART_SCHEME, CURLUPART_HOST, CURLUPART_PORT };
+    struct error err;
+    const struct curl *curl = curl_library(&err);
 
     for (size_t i = 0; i < COUNT(parts); i++) {
-        auto_free char *mine = url_part(url, parts[i]), *theirs = url_part(other, parts[i]);
+        auto_free char *mine = curl ? url_part(curl, url, parts[i]) : NULL;
+        auto_free char *theirs = curl ? url_part(curl, other, parts[i]) : NULL;
         if (!mine || !theirs || !text_equals_nocase(mine, theirs))
             return false;
         if (parts[i] == CURLUPART_SCHEME && !text_equals(mine, "http") &&
@@ -90,7 +85,7 @@ static size_t take_body(char *data, size_t size, size_t count, void *context)
     const size_t bytes = size * count;
     long status = 0;
 
-    curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+    t->curl->easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
     if (status != STATUS_OK)
         return bytes; /* the page around an error or a redirect */
     if (bytes > t->fetch->size_limit - t->bytes) {
@@ -123,41 +118,41 @@ static void set_headers(struct transfer *t)
 {
     const bool is_ours = http_same_origin(t->fetch->url, t->address);
 
-    curl_slist_free_all(steal(t->headers));
+    t->curl->slist_free_all(steal(t->headers));
     for (const char *const *line = t->fetch->headers; is_ours && line && *line; line++)
-        t->headers = curl_slist_append(t->headers, *line);
-    curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->headers);
+        t->headers = t->curl->slist_append(t->headers, *line);
+    t->curl->easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->headers);
 }
 
 static void set_limits(struct transfer *t)
 {
     const int64_t left_ms = (t->deadline_us - clock_monotonic_us()) / 1000;
 
-    curl_easy_setopt(t->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)t->fetch->connect_ms);
-    curl_easy_setopt(t->easy, CURLOPT_TIMEOUT_MS, (long)(left_ms > 0 ? left_ms : 1));
-    curl_easy_setopt(t->easy, CURLOPT_NOPROGRESS, 0L);
-    curl_easy_setopt(t->easy, CURLOPT_XFERINFOFUNCTION, look_whether_stopped);
-    curl_easy_setopt(t->easy, CURLOPT_XFERINFODATA, t);
+    t->curl->easy_setopt(t->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)t->fetch->connect_ms);
+    t->curl->easy_setopt(t->easy, CURLOPT_TIMEOUT_MS, (long)(left_ms > 0 ? left_ms : 1));
+    t->curl->easy_setopt(t->easy, CURLOPT_NOPROGRESS, 0L);
+    t->curl->easy_setopt(t->easy, CURLOPT_XFERINFOFUNCTION, look_whether_stopped);
+    t->curl->easy_setopt(t->easy, CURLOPT_XFERINFODATA, t);
 }
 
 static void set_rules(struct transfer *t)
 {
-    curl_easy_setopt(t->easy, CURLOPT_URL, t->address);
-    curl_easy_setopt(t->easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(t->easy, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(t->easy, CURLOPT_PROXY, ""); /* not what the environment names either */
-    curl_easy_setopt(t->easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-    curl_easy_setopt(t->easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
-    curl_easy_setopt(t->easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(t->easy, CURLOPT_FORBID_REUSE, 1L);
-    curl_easy_setopt(t->easy, CURLOPT_USERAGENT, "functiond");
-    curl_easy_setopt(t->easy, CURLOPT_ERRORBUFFER, t->text);
-    curl_easy_setopt(t->easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-    curl_easy_setopt(t->easy, CURLOPT_OPENSOCKETDATA, t);
-    curl_easy_setopt(t->easy, CURLOPT_WRITEFUNCTION, take_body);
-    curl_easy_setopt(t->easy, CURLOPT_WRITEDATA, t);
+    t->curl->easy_setopt(t->easy, CURLOPT_URL, t->address);
+    t->curl->easy_setopt(t->easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    t->curl->easy_setopt(t->easy, CURLOPT_FOLLOWLOCATION, 0L);
+    t->curl->easy_setopt(t->easy, CURLOPT_PROXY, ""); /* not what the environment names either */
+    t->curl->easy_setopt(t->easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+    t->curl->easy_setopt(t->easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
+    t->curl->easy_setopt(t->easy, CURLOPT_NOSIGNAL, 1L);
+    t->curl->easy_setopt(t->easy, CURLOPT_FORBID_REUSE, 1L);
+    t->curl->easy_setopt(t->easy, CURLOPT_USERAGENT, "functiond");
+    t->curl->easy_setopt(t->easy, CURLOPT_ERRORBUFFER, t->text);
+    t->curl->easy_setopt(t->easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    t->curl->easy_setopt(t->easy, CURLOPT_OPENSOCKETDATA, t);
+    t->curl->easy_setopt(t->easy, CURLOPT_WRITEFUNCTION, take_body);
+    t->curl->easy_setopt(t->easy, CURLOPT_WRITEDATA, t);
     if (!text_is_empty(t->fetch->ca_file))
-        curl_easy_setopt(t->easy, CURLOPT_CAINFO, t->fetch->ca_file);
+        t->curl->easy_setopt(t->easy, CURLOPT_CAINFO, t->fetch->ca_file);
 }
 
 static int fail_certificate(const struct transfer *t, struct error *err)
@@ -196,14 +191,14 @@ static int fail_hop(const struct transfer *t, CURLcode code, struct error *err)
         return fail(err, ERROR_GENERAL_BAD_REQUEST, "%s does not accept connections.", t->host);
     default:
         return fail(err, ERROR_GENERAL_BAD_REQUEST, "Fetching from %s failed: %s", t->host,
-                    *t->text ? t->text : curl_easy_strerror(code));
+                    *t->text ? t->text : t->curl->easy_strerror(code));
     }
 }
 
 static int begin_hop(struct transfer *t, const char *address, struct error *err)
 {
-    auto_free char *scheme = url_part(address, CURLUPART_SCHEME);
-    char *host = url_part(address, CURLUPART_HOST);
+    auto_free char *scheme = url_part(t->curl, address, CURLUPART_SCHEME);
+    char *host = url_part(t->curl, address, CURLUPART_HOST);
     const bool is_secure = text_equals(scheme, "https");
 
     if (!host || (!is_secure && !text_equals(scheme, "http"))) {
@@ -220,7 +215,7 @@ static int begin_hop(struct transfer *t, const char *address, struct error *err)
     t->address = copy;
     t->refused = false;
     t->text[0] = '\0';
-    curl_easy_reset(t->easy);
+    t->curl->easy_reset(t->easy);
     set_rules(t);
     set_limits(t);
     set_headers(t);
@@ -235,11 +230,11 @@ static int hop(struct transfer *t, const char *address, long *ret_status, const 
 
     if (begin_hop(t, address, err) < 0)
         return -1;
-    CURLcode code = curl_easy_perform(t->easy);
+    CURLcode code = t->curl->easy_perform(t->easy);
     if (code != CURLE_OK)
         return fail_hop(t, code, err);
-    curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, ret_status);
-    curl_easy_getinfo(t->easy, CURLINFO_REDIRECT_URL, &next);
+    t->curl->easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, ret_status);
+    t->curl->easy_getinfo(t->easy, CURLINFO_REDIRECT_URL, &next);
     *ret_next = next;
     return 0;
 }
@@ -266,15 +261,17 @@ int http_fetch(const struct http_fetch *fetch, int fd, struct http_fetched *ret_
                           .deadline_us = clock_monotonic_us() + fetch->total_ms * 1000 };
     long status = 0;
 
-    pthread_once(&library_once, library_init);
-    t.easy = curl_easy_init();
+    t.curl = curl_library(err);
+    if (!t.curl)
+        return -1;
+    t.easy = t.curl->easy_init();
     if (!t.easy)
         return fail(err, ERROR_INTERNAL, "no memory for a fetch");
     int result = follow(&t, &status, err);
     if (result == 0)
         *ret_fetched = (struct http_fetched){ .status = (unsigned)status, .bytes = t.bytes };
-    curl_easy_cleanup(t.easy);
-    curl_slist_free_all(t.headers);
+    t.curl->easy_cleanup(t.easy);
+    t.curl->slist_free_all(t.headers);
     free(t.host);
     free(t.address);
     return result;

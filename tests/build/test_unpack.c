@@ -1,3 +1,4 @@
+/* links: PkgConfig::ARCHIVE */
 /* What a package may hold, and what makes a deployment fail: each hostile archive is a row. */
 #include <archive.h>
 #include <archive_entry.h>

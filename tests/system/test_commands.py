@@ -121,7 +121,7 @@ class WithoutDaemon(harness.unittest.TestCase):
         done = self.daemon.run('check')
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         for pattern in (r'(?m)^data +\S', r'(?m)^sandbox +sandbox (full|container|basic)', r'(?m)^runtime +node ',
-                        r'(?m)^runtime +python ', r'(?m)^host +\d+ CPUs'):
+                        r'(?m)^runtime +python ', r'(?m)^host +\d+ CPUs', r'(?m)^fetching +libcurl \d'):
             self.assertRegex(done.stdout, pattern)
         self.assertFalse(self.daemon.data.exists(), 'check makes nothing')
 
