@@ -6,6 +6,7 @@ import concurrent.futures
 import json
 import os
 import pathlib
+import re
 import socket
 import threading
 import time
@@ -272,8 +273,8 @@ class Sizes(Raw):
         for _ in range(20):
             harness.in_parallel(lambda _: self.api.ask('POST', '/functions', body=body,
                                                        headers={'Content-Type': 'application/json'}), range(8))
-        peak = int(next(line.split()[1] for line in open(f'/proc/{self.api_pid}/status', encoding='ascii')
-                        if line.startswith('VmHWM')))
+        status = pathlib.Path(f'/proc/{self.api_pid}/status').read_text(encoding='utf-8')
+        peak = int(re.search(r'VmHWM:\s+(\d+)', status)[1])
         self.assertLess(peak, 300_000, 'KiB')
 
 
