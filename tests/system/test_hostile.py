@@ -336,7 +336,7 @@ class Floods(Raw):
                      b'Content-Type: application/json\r\nContent-Length: 100000\r\n\r\n{', b' ', bound=LIMIT_SECONDS)
 
     def test_bodies_that_hold_the_memory_of_others(self):
-        self.flooded(50, b'POST /v1/functions HTTP/1.1\r\n' + HOST + self.key_lines +
+        self.flooded(16, b'POST /v1/functions HTTP/1.1\r\n' + HOST + self.key_lines +
                      b'Content-Type: application/json\r\nContent-Length: 900000\r\n\r\n{' + b' ' * 70000, b' ', bound=LIMIT_SECONDS)
 
     def test_answers_that_are_not_read(self):
