@@ -89,7 +89,8 @@ def roles(daemon):
     """-> pid of the api, pids of the workers and spares."""
     api = next(pid for pid, name in daemon.children().items() if name.startswith('functiond-api'))
     names = harness.processes()
-    workers = [pid for pid in harness.descendants(daemon.process.pid) if names[pid][1].startswith(('node', 'python'))]
+    workers = [pid for pid in harness.descendants(daemon.process.pid)       # some may be newer than names
+               if pid in names and names[pid][1].startswith(('node', 'python'))]
     return api, workers
 
 
