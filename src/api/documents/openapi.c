@@ -119,7 +119,10 @@ static void keep_used(const json_t *value, const json_t *all, json_t *used)
     json_t *inner;
     size_t index;
 
-    json_array_foreach(value, index, inner) keep_used(inner, all, used);
+    json_array_foreach(value, index, inner)
+    {
+        keep_used(inner, all, used);
+    }
     if (!json_is_object(value))
         return;
     json_object_foreach((json_t *)(uintptr_t)value, key, inner)
