@@ -2,10 +2,14 @@
 
 import json
 import os
+import signal
+import sys
 import tempfile
 import time
+import types
 
 from common_cases import Case
+from worker import RUNTIMES
 
 
 class PythonCases(Case):
@@ -72,6 +76,27 @@ class PythonCases(Case):
         self.assertEqual(self.call("plaintextResponse", timeout_ms=0).status, 200)
         self.assertEqual(self.call("wait", body=b"0.3", timeout_ms=0).text, "waited")
         self.assertEqual(self.call("wait", body=b"3", timeout_ms=200).status, 500)
+
+    def test_a_timer_that_ends_just_as_a_handler_begins(self):
+        sys.path.insert(0, os.path.join(RUNTIMES, "python"))
+        self.addCleanup(sys.path.remove, sys.path[0])
+        from functiond_v5 import Contract
+        self.addCleanup(signal.signal, signal.SIGALRM, signal.getsignal(signal.SIGALRM))
+        contract = Contract(None, "", "", {})
+        timer = []
+        contract.set_timer = lambda _timer, seconds, *_: timer.append(seconds)
+
+        class Ending(float):
+            """A time at which a signal comes right after it was seen to be ahead."""
+
+            def __le__(self, other):
+                contract.interrupt(None, None)
+                return float.__le__(self, other)
+
+        now = time.monotonic()
+        contract.armed = Ending(now + 1)
+        contract.limit(types.SimpleNamespace(started=now, timeout=5000))
+        self.assertGreater(timer[-1], 4, "nothing would end the handler")
 
     def test_headers_that_are_equal_to_python_but_not_alike(self):
         for value, text in (("1", "1"), (1, "1"), (True, "True"), (1.0, "1.0"), ("1", "1"), (["a", "b"], "a, b")):

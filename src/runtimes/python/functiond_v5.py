@@ -518,9 +518,9 @@ class Contract:
         """Most handlers end long before their timeout: the timer runs on from one to the next, and is set anew when its
         signal comes too early."""
         self.due = call.started + call.timeout / 1000
+        self.limited = True             # from here on a signal sets the timer anew instead of stopping it
         if not call.started < self.armed <= self.due:
             self.arm(call.started)
-        self.limited = True
 
     def arm(self, now):
         self.armed = self.due
@@ -575,8 +575,8 @@ class Contract:
     def outcome(self, call):
         if not call.timeout:
             return self.answer(call)
-        self.limit(call)
         try:
+            self.limit(call)
             return self.answer(call)
         except TimedOut:
             return self.timed_out(call)
