@@ -2,8 +2,9 @@
  * Who must go when there are too many. Connections that nothing useful comes from (idle, silent, or
  * a byte at a time) cost their owner nothing, so they must not keep others out: past the limit the
  * connection that has waited longest for a request's head is closed, then bodies that hardly move,
- * then answers that are hardly read. A head has as long to arrive in full as an idle connection may
- * be idle. What waits for us, not for its client, is never closed.
+ * then answers that were not taken whole within READ_WITHIN_US, however fast. A head has as long to
+ * arrive in full as an idle connection may be idle. What waits for us, not for its client, is never
+ * closed.
  *
  * Closing is shutdown(): libmicrohttpd reads the end and does the rest; where its buffer is full
  * and it does not read, it does so after a second.
