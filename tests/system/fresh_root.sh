@@ -45,8 +45,9 @@ mounted+=("$root")
 # Package sources and certificates of this host: its mirror may be the only one it can reach.
 cp -a /etc/apt/sources.list* /etc/apt/apt.conf.d "$root/etc/apt/" 2>/dev/null || true
 cp -L /etc/resolv.conf "$root/etc/resolv.conf" 2>/dev/null || true
-mkdir -p "$root/etc/ssl/certs"
+mkdir -p "$root/etc/ssl/certs" "$root/usr/local/share/ca-certificates"
 cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/" 2>/dev/null || true
+cp -L /usr/local/share/ca-certificates/*.crt "$root/usr/local/share/ca-certificates/" 2>/dev/null || true
 for place in proc dev sys; do
     if [[ $place == proc ]]; then mount -t proc proc "$root/proc"; else mount --rbind "/$place" "$root/$place"; mount --make-rslave "$root/$place"; fi
     mounted+=("$root/$place")
