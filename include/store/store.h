@@ -19,7 +19,7 @@ struct db; /* a connection with its prepared statements; belongs to one thread *
 struct store_options {
     const char *directory;  /* the data directory */
     int64_t gather_us;      /* how long records nobody waits for may gather */
-    int64_t query_limit_us; /* reads that take longer end with ERROR_DATABASE_TIMEOUT */
+    int64_t query_limit_us; /* lists that take longer end with ERROR_DATABASE_TIMEOUT */
 };
 
 /*

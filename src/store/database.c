@@ -45,17 +45,11 @@ int db_execute(struct db *db, const char *sql, struct error *err)
     return sqlite3_exec(db->handle, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : db_fail(db, err);
 }
 
-void db_start_clock(struct db *db)
-{
-    if (db->limit_us && !db->clock_held)
-        db->deadline_us = clock_monotonic_us() + db->limit_us;
-}
-
 static int interrupt_when_late(void *context)
 {
     const struct db *db = context;
 
-    return clock_monotonic_us() > db->deadline_us;
+    return db->deadline_us != 0 && clock_monotonic_us() > db->deadline_us;
 }
 
 /*

@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "clock.h"
 #include "list_private.h"
 #include "mem.h"
 #include "text.h"
@@ -370,10 +371,10 @@ int store_list(struct db *db, enum list_entity entity, const struct list_query *
     };
     int result;
 
-    db_start_clock(db);
-    db->clock_held = true; /* one limit for all of it */
+    if (db->limit_us) /* for all of it; what we read of our own accord has none */
+        db->deadline_us = clock_monotonic_us() + db->limit_us;
     result = list_run(&list, row, context, ret_total, err);
-    db->clock_held = false;
+    db->deadline_us = 0;
     for (size_t i = 0; i < list.key_count; i++)
         mem_auto_free(&list.cursor_texts[i]);
     return result;

@@ -43,7 +43,6 @@ static int statement_prepare(struct db *db, enum statement id, struct error *err
 
 sqlite3_stmt *statement_get(struct db *db, enum statement id, struct error *err)
 {
-    db_start_clock(db);
     if (!db->statements[id] && statement_prepare(db, id, err) < 0)
         return NULL;
     return db->statements[id];

@@ -38,9 +38,8 @@ struct db {
     struct store *store;
     sqlite3 *handle;
     sqlite3_stmt *statements[STATEMENTS];
-    int64_t limit_us;             /* of one read, 0: none */
-    int64_t deadline_us;          /* monotonic; of what runs now */
-    bool clock_held;              /* what runs now is more than one statement */
+    int64_t limit_us;             /* of one list, 0: none */
+    int64_t deadline_us;          /* monotonic; of the list that runs now, 0: none */
     struct usage_gathered *usage; /* of the writer's only: else NULL */
     bool removing;                /* the writer's transaction removes executions */
 
@@ -60,7 +59,6 @@ int db_fail(struct db *db, struct error *err); /* the last error of the connecti
 #ifdef __clang_analyzer__
 #define db_fail(...) (db_fail(__VA_ARGS__), -1) /* as for fail(), error.h */
 #endif
-void db_start_clock(struct db *db); /* the limit of a read counts from here */
 
 /* ---- statements: statement.c ----------------------------------------------------------------- */
 

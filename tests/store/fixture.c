@@ -247,7 +247,6 @@ int64_t number_of(struct fixture *fixture, const char *sql)
 
     assert_int_equal(sqlite3_prepare_v2(fixture->reader->handle, sql, -1, &statement, NULL),
                      SQLITE_OK);
-    db_start_clock(fixture->reader);
     assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
     return sqlite3_column_int64(statement, 0);
 }

@@ -366,6 +366,37 @@ static void test_limit__stops_a_query_that_takes_too_long(void **state)
     list_ids(fixture, LIST_EXECUTIONS, query, "");
 }
 
+static int insert_projects(struct db *db, void *context, struct error *err)
+{
+    (void)context;
+    for (int i = 0; i < 1000; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "many%d", i);
+        if (store_project_insert(db, &(struct project){ .id = id, .name = id }, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static void count_project(void *context, const void *entity)
+{
+    (void)entity;
+    ++*(int *)context;
+}
+
+static void test_limit__is_for_lists_alone(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error err;
+    int count = 0;
+
+    write_ok(fixture, insert_projects, NULL);
+    fixture->reader->limit_us = 1;
+    list_ids(fixture, LIST_FUNCTIONS, (struct list_query){ 0 }, "");
+    assert_int_equal(store_project_each(fixture->reader, count_project, &count, &err), 0);
+    assert_true(count >= 1000);
+}
+
 /* ---- search ---------------------------------------------------------------------------------- */
 
 static void test_search__finds_beginnings_of_words(void **state)
@@ -449,6 +480,7 @@ int main(void)
         TEST(test_executions__logs_are_read_on_request_and_ids_are_found),
         TEST(test_total__stops_at_five_thousand),
         TEST(test_limit__stops_a_query_that_takes_too_long),
+        TEST(test_limit__is_for_lists_alone),
         TEST(test_search__finds_beginnings_of_words),
         TEST(test_search__of_the_other_lists),
         TEST(test_columns__every_attribute_filters_and_orders),
