@@ -106,10 +106,11 @@ struct http_server {
 
     struct connection_list waiting; /* for a head, longest first */
     struct connection_list busy;
+    struct connection_list round; /* all, the one that was looked at last is last */
     size_t connection_count, closing_count, connection_limit;
-    int64_t idle_us;    /* that a connection may wait for a whole head */
-    int64_t look_by_us; /* for slow clients again, not before */
-    int64_t peek_by_us; /* for ended ones */
+    int64_t idle_us;     /* that a connection may wait for a whole head */
+    int64_t look_by_us;  /* for slow clients again, not before */
+    int64_t round_by_us; /* at the next ones of the round */
     int64_t stuck_by_us;
     unsigned spins; /* turns in a row after which MHD wanted the next one at once */
 

@@ -220,6 +220,7 @@ int http_server_new(const struct http_options *options, struct http_server **ret
     TAILQ_INIT(&server->memory_line);
     TAILQ_INIT(&server->waiting);
     TAILQ_INIT(&server->busy);
+    TAILQ_INIT(&server->round);
     if (start_daemon(server, options, err) < 0) {
         http_server_free(server);
         return -1;
