@@ -82,6 +82,8 @@ class PythonCases(Case):
         self.addCleanup(sys.path.remove, sys.path[0])
         from functiond_v5 import Contract
         self.addCleanup(signal.signal, signal.SIGALRM, signal.getsignal(signal.SIGALRM))
+        for name in ("alarm", "setitimer"):
+            self.addCleanup(setattr, signal, name, getattr(signal, name))
         contract = Contract(None, "", "", {})
         timer = []
         contract.set_timer = lambda _timer, seconds, *_: timer.append(seconds)
@@ -97,6 +99,13 @@ class PythonCases(Case):
         contract.armed = Ending(now + 1)
         contract.limit(types.SimpleNamespace(started=now, timeout=5000))
         self.assertGreater(timer[-1], 4, "nothing would end the handler")
+
+    def test_handlers_that_use_the_timer_themselves(self):
+        for use in (b"alarm", b"setitimer"):
+            self.assertEqual(self.call("ownTimer", body=use, timeout_ms=1000).text, use.decode())
+            start = time.monotonic()
+            self.assertEqual(self.call("wait", body=b"3", timeout_ms=1000).status, 500)
+            self.assertLess(time.monotonic() - start, 2)
 
     def test_headers_that_are_equal_to_python_but_not_alike(self):
         for value, text in (("1", "1"), (1, "1"), (True, "True"), (1.0, "1.0"), ("1", "1"), (["a", "b"], "a, b")):

@@ -493,7 +493,17 @@ class Contract:
         signal.signal(signal.SIGALRM, self.interrupt)
         self.limited = False            # a handler with a timeout is running,
         self.due = 0.0                  # which ends then
-        self.armed = 0.0                # when the timer's next signal comes
+        self.armed = 0.0                # when the timer's next signal comes; 0: nothing is known of it
+        signal.alarm, signal.setitimer = self.noticed(signal.alarm), self.noticed(signal.setitimer)
+
+    def noticed(self, set_timer):
+        """For the user's code, which may stop or set the timer that handlers share: the next one sets it anew."""
+        def set_and_forget(*given):
+            before = set_timer(*given)
+            self.armed = 0.0
+            return before
+        set_and_forget.__name__, set_and_forget.__doc__ = set_timer.__name__, set_timer.__doc__
+        return set_and_forget
 
     @staticmethod
     def read_enforced(text):
