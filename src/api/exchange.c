@@ -1,3 +1,7 @@
+/*
+ * Takes a call from its head to its handler, on the loop or in a lane, and back from the lane;
+ * calls inside calls too. The states are those of exchange.h.
+ */
 #include "exchange.h"
 #include "fd.h"
 

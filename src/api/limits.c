@@ -1,3 +1,7 @@
+/*
+ * Windows are found by key, and kept in the order of their ends, so that those that are over go
+ * first; there are at most rate_callers of them.
+ */
 #include "limits.h"
 
 #include <inttypes.h>

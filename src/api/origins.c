@@ -1,3 +1,7 @@
+/*
+ * The comma lists of two settings, and what they decide about a request. IPv4 networks are compared
+ * as the IPv6 ones they are mapped to.
+ */
 #include "origins.h"
 
 #include <arpa/inet.h>
