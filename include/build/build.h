@@ -46,11 +46,10 @@ void builder_add(struct builder *builder, const char *project_id, const char *fu
 /* Loop thread. The row is canceled already; ends what runs for it. Not building is fine. */
 void builder_cancel(struct builder *builder, const char *deployment_id);
 /*
- * Loop thread. The deployment is gone from the store: ends its build, removes its tree. Packages
- * are dropped when unused.
+ * Loop thread. The deployment is gone from the store: ends its build, removes its tree. Its
+ * packages are the sweep's.
  */
-void builder_forget(struct builder *builder, const char *deployment_id, const char *source_hash,
-                    const char *output_hash);
+void builder_forget(struct builder *builder, const char *deployment_id);
 
 /* A line of ours for a build log, with time and name, for the caller to free. colour: as in
  * terminals, "31" red. */

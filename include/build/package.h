@@ -25,9 +25,16 @@ int package_take(const char *data_directory, const char *temp_path, char ret_has
 int package_open(const char *data_directory, const char *hash, int *ret_fd, int64_t *ret_size,
                  struct error *err);
 
-bool package_exists(const char *data_directory, const char *hash);
-void package_remove(const char *data_directory, const char *hash); /* absent is fine */
-/* If it was put there before before_us (realtime); true when it is gone now by this. */
+/*
+ * For a row that is about to refer to it, inside the writer: makes it as young as one that was just
+ * taken. false when it is not there.
+ */
+bool package_renew(const char *data_directory, const char *hash);
+
+/*
+ * Inside the writer, and the only way a package goes: if it was taken or renewed before before_us
+ * (realtime). true when it is gone now by this.
+ */
 bool package_remove_old(const char *data_directory, const char *hash, int64_t before_us);
 
 /* "tar.gz", "zip", ... by the first bytes, or NULL when it is no archive we take. */

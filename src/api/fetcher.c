@@ -107,6 +107,8 @@ static int write_fetched(struct db *db, void *context, struct error *err)
         return -1;
     if (strcmp(row.status, "processing") != 0)
         return fail(err, ERROR_BUILD_ALREADY_COMPLETED, NULL);
+    if (!package_renew(fetch->fetcher->api->settings->data, fetch->hash))
+        return fail(err, ERROR_INTERNAL, "the package is gone; please redeploy");
     free(row.source_hash);
     row.source_hash = xstrdup(fetch->hash);
     row.source_size = fetch->bytes;
@@ -284,29 +286,6 @@ static int resolve(struct fetch *fetch, struct error *err)
     return store_write_wait(fetch->fetcher->api->store, write_resolved, &resolution, err);
 }
 
-/* Nobody took the package: canceled or deleted meanwhile. In the writer, as every removal of a
- * package. */
-static int write_drop(struct db *db, void *context, struct error *err)
-{
-    const struct fetch *fetch = context;
-    bool is_used = true;
-
-    if (store_deployment_uses(db, fetch->hash, &is_used, err) < 0)
-        return -1;
-    if (!is_used)
-        package_remove(fetch->fetcher->api->settings->data, fetch->hash);
-    return 0;
-}
-
-static void drop_package(struct fetch *fetch)
-{
-    struct error err;
-
-    if (*fetch->hash && store_write_wait(fetch->fetcher->api->store, write_drop, fetch, &err) < 0)
-        log_warning("deployment %s: its package stays on the disk: %s", fetch->deployment_id,
-                    err.message);
-}
-
 static void give_up(struct fetch *fetch, const struct error *why)
 {
     struct failure failure = { fetch, why->message };
@@ -337,8 +316,6 @@ static void fetch_run(void *context, void *lane_state)
             fetch->is_ready = true;
         else if (!atomic_load(&fetch->stop))
             give_up(fetch, &err);
-        if (!fetch->is_ready)
-            drop_package(fetch);
     }
     loop_post(fetch->fetcher->api->loop, fetch_done, fetch);
 }

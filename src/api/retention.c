@@ -67,7 +67,7 @@ static void expire_executions(const struct retention *retention)
 
 /* ---- deployments ----------------------------------------------------------------------------- */
 
-/* One that is to go; of it only the ids and the hashes. */
+/* One that is to go; of it only the ids. */
 struct leaving {
     struct leaving *next;
     struct api *api;
@@ -107,9 +107,7 @@ static void collect_deployment(void *context, const void *entity)
                                  .api = collecting->retention->api,
                                  .deployment = { .project_id = xstrdup(row->project_id),
                                                  .function_id = xstrdup(row->function_id),
-                                                 .id = xstrdup(row->id),
-                                                 .source_hash = xstrdup(row->source_hash),
-                                                 .output_hash = xstrdup(row->output_hash) } };
+                                                 .id = xstrdup(row->id) } };
     collecting->first = leaving;
 }
 
@@ -131,11 +129,9 @@ static int write_removal(struct db *db, void *context, struct error *err)
 static void forget(void *context)
 {
     struct leaving *leaving = context;
-    const struct deployment *deployment = &leaving->deployment;
 
     if (leaving->api->builder != NULL)
-        builder_forget(leaving->api->builder, deployment->id, deployment->source_hash,
-                       deployment->output_hash);
+        builder_forget(leaving->api->builder, leaving->deployment.id);
     leaving_free(leaving);
 }
 

@@ -85,7 +85,9 @@ static void sweep_done(void *context)
 
 /*
  * Whatever is about to be referred to is younger than both: a file that is taken into packages/
- * again is a new one, even if its name was there before.
+ * again is a new one, even if its name was there before, and a row that refers to one that is there
+ * already renews it first. So nothing of a deleted row goes before the deletion is committed, and
+ * nothing between a file and its row.
  */
 static int64_t unowned_before_us(const struct sweep *sweep)
 {

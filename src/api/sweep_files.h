@@ -1,7 +1,7 @@
 /*
- * Files that no row refers to: packages, uploads, trees of builds and package caches. They stay
- * when a project is deleted, when the process ends between a file and its row, or when a removal
- * failed.
+ * Files that no row refers to: packages, uploads, trees of builds and package caches. Packages
+ * stay when their deployment is deleted; the others when a project is, when the process ends
+ * between a file and its row, or when a removal failed.
  */
 #ifndef SWEEP_FILES_H
 #define SWEEP_FILES_H

@@ -123,42 +123,6 @@ void builder_cancel(struct builder *builder, const char *deployment_id)
         builder_job_done(job);
 }
 
-struct forgotten {
-    struct builder *builder;
-    char *hashes[2];
-};
-
-/*
- * Inside the writer: whether a package is used is asked, and it is removed, before anyone's next
- * row can refer to it; who refers to it looks there whether it still exists.
- */
-static int forget_packages(struct db *db, void *context, struct error *err)
-{
-    struct forgotten *forgotten = context;
-
-    for (size_t i = 0; i < COUNT(forgotten->hashes); i++) {
-        bool used = true;
-        if (!*forgotten->hashes[i])
-            continue;
-        if (store_deployment_uses(db, forgotten->hashes[i], &used, err) < 0)
-            return -1;
-        if (!used)
-            package_remove(forgotten->builder->options.settings->data, forgotten->hashes[i]);
-    }
-    return 0;
-}
-
-static void packages_forgotten(void *context, const struct error *err)
-{
-    struct forgotten *forgotten = context;
-
-    if (err)
-        log_warning("packages of a removed deployment stay on the disk: %s", err->message);
-    for (size_t i = 0; i < COUNT(forgotten->hashes); i++)
-        free(forgotten->hashes[i]);
-    free(forgotten);
-}
-
 static void tree_removed(void *context, const char *error)
 {
     (void)context;
@@ -166,18 +130,10 @@ static void tree_removed(void *context, const char *error)
         log_warning("a deployment's tree was not removed: %s", error);
 }
 
-void builder_forget(struct builder *builder, const char *deployment_id, const char *source_hash,
-                    const char *output_hash)
+void builder_forget(struct builder *builder, const char *deployment_id)
 {
-    struct forgotten *forgotten = xcalloc(1, sizeof *forgotten);
-
     builder_cancel(builder, deployment_id);
     run_tree_remove(builder->options.run, deployment_id, tree_removed, NULL);
-    forgotten->builder = builder;
-    forgotten->hashes[0] = xstrdup(source_hash);
-    forgotten->hashes[1] = xstrdup(output_hash);
-    store_write_later(builder->options.store, forget_packages, packages_forgotten, forgotten,
-                      false);
 }
 
 /* ---- start ----------------------------------------------------------------------------------- */

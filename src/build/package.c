@@ -102,19 +102,11 @@ int package_open(const char *data_directory, const char *hash, int *ret_fd, int6
     return 0;
 }
 
-bool package_exists(const char *data_directory, const char *hash)
+bool package_renew(const char *data_directory, const char *hash)
 {
     auto_free char *path = package_path(data_directory, hash);
 
-    return access(path, F_OK) == 0;
-}
-
-void package_remove(const char *data_directory, const char *hash)
-{
-    if (strlen(hash) != PACKAGE_HASH - 1)
-        return;
-    auto_free char *path = package_path(data_directory, hash);
-    unlink(path);
+    return utimensat(AT_FDCWD, path, NULL, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 bool package_remove_old(const char *data_directory, const char *hash, int64_t before_us)

@@ -81,6 +81,8 @@ int job_mark_building(struct job *job, struct db *db, struct error *err)
     return store_write_wait(job->builder->options.store, write_building, job, err);
 }
 
+/* A new file, even if another deployment had the same: too young to be removed before the row that
+ * refers to it is written. */
 int job_keep_output(struct job *job, struct db *db, struct error *err)
 {
     char hash[PACKAGE_HASH];

@@ -150,6 +150,30 @@ static void a_package_that_is_taken_again_is_young_again(void **state)
     assert_true(is_there(harness, "packages", again));
 }
 
+/* A row may refer to it after the deletion that would have it removed was looked at. */
+static void a_package_that_a_redeploy_refers_to_is_young_again(void **state)
+{
+    struct harness *harness = *state;
+    struct unowned unowned = { 0 };
+    char source[PACKAGE_HASH];
+
+    given_function(harness);
+    given_package(harness, "source", source);
+    given_deployment(harness, "d", source, "");
+    usleep(50000);
+    int64_t between_us = clock_realtime_us();
+    usleep(50000);
+    assert_status(harness_call(harness, "POST", "/v1/functions/f/deployments/duplicate", NULL,
+                               "{\"deploymentId\":\"d\"}"),
+                  202);
+    assert_status(harness_call(harness, "DELETE", "/v1/functions/f", NULL, NULL), 204);
+    find(harness, between_us, &unowned);
+    assert_true(is_there(harness, "packages", source));
+
+    find(harness, clock_realtime_us() + hour_us, &unowned);
+    assert_false(is_there(harness, "packages", source));
+}
+
 static void uploads_without_a_row_go_but_not_those_of_requests(void **state)
 {
     struct harness *harness = *state;
@@ -201,6 +225,7 @@ int main(void)
         TEST(packages_that_no_row_refers_to_go),
         TEST(what_is_young_stays),
         TEST(a_package_that_is_taken_again_is_young_again),
+        TEST(a_package_that_a_redeploy_refers_to_is_young_again),
         TEST(uploads_without_a_row_go_but_not_those_of_requests),
         TEST(trees_and_caches_without_a_row_are_told),
     };

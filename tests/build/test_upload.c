@@ -92,7 +92,9 @@ static void pieces_become_a_package_named_by_its_content(void **state)
     auto_free char *same = write_piece(directory, "helloworld");
     assert_int_equal(package_take(directory, same, again, &size, &err), 0);
     assert_string_equal(hash, again);
-    package_remove(directory, hash);
+    assert_true(package_renew(directory, hash));
+    assert_true(package_remove_old(directory, hash, INT64_MAX));
+    assert_false(package_renew(directory, hash));
     assert_int_equal(package_open(directory, hash, &fd, &size, &err), -1);
     assert_int_equal(err.type, ERROR_DEPLOYMENT_NOT_FOUND);
     assert_int_equal(fd_remove_tree(AT_FDCWD, directory, &err), 0);

@@ -202,7 +202,7 @@ static int write_finished(struct db *db, void *context, struct error *err)
         return -1;
     if (*row.source_hash)
         return 0;
-    if (!package_exists(r->call->api->settings->data, r->source_hash))
+    if (!package_renew(r->call->api->settings->data, r->source_hash))
         return fail(err, ERROR_INTERNAL, "the package went with another deployment; send it again");
     deployment_set_text(&row.source_hash, r->source_hash);
     deployment_set_text(&row.upload_ranges, "");

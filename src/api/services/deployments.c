@@ -44,7 +44,7 @@ void deployment_prepare(struct deployment *ret_deployment, const struct function
 /* ---- what follows on the loop ---------------------------------------------------------------- */
 
 struct follow {
-    char *project_id, *function_id, *deployment_id, *source_hash, *output_hash;
+    char *project_id, *function_id, *deployment_id;
 };
 
 static struct follow *follow_new(struct call *call, const char *function_id,
@@ -91,8 +91,7 @@ static void follow_forget(struct api *api, void *context)
     if (api->fetcher)
         fetcher_cancel(api->fetcher, follow->deployment_id);
     if (api->builder)
-        builder_forget(api->builder, follow->deployment_id, follow->source_hash,
-                       follow->output_hash);
+        builder_forget(api->builder, follow->deployment_id);
 }
 
 void deployment_build_later(struct call *call, const char *function_id, const char *deployment_id)
@@ -214,11 +213,8 @@ static int deployments_delete(struct call *call, struct error *err)
         store_write_wait(call->store, write_delete, &deployment, err) < 0)
         return -1;
     upload_remove(call->api->settings->data, deployment.id);
-    struct follow *follow = follow_new(call, function.id, deployment.id);
-    follow->source_hash = call_textf(call, "%s", deployment.source_hash);
-    follow->output_hash = call_textf(call, "%s", deployment.output_hash);
     call_changed(call, CHANGE_FUNCTION, function.id);
-    call_after(call, follow_forget, follow);
+    call_after(call, follow_forget, follow_new(call, function.id, deployment.id));
     return call_answer_empty(call);
 }
 
@@ -234,8 +230,8 @@ static int write_duplicate(struct db *db, void *context, struct error *err)
     const struct duplication *duplication = context;
     const struct deployment *d = duplication->copy;
 
-    /* Packages go inside the writer too: this one may have gone with the last row that had it. */
-    if (*d->source_hash && !package_exists(duplication->data_directory, d->source_hash))
+    /* The row it comes from may have been deleted since, and the sweep been here. */
+    if (*d->source_hash && !package_renew(duplication->data_directory, d->source_hash))
         return fail(err, ERROR_DEPLOYMENT_NOT_FOUND, NULL);
     if (store_deployment_insert(db, d, err) < 0)
         return -1;

@@ -5,7 +5,7 @@
 /* What the builder must let go of, in the call's memory. */
 struct forgotten {
     struct forgotten *next;
-    const char *id, *source_hash, *output_hash;
+    const char *id;
 };
 
 struct deletion {
@@ -23,8 +23,6 @@ static void remember_deployment(void *context, const void *entity)
     *forgotten = (struct forgotten){
         .next = deletion->deployments,
         .id = call_textf(deletion->call, "%s", deployment->id),
-        .source_hash = call_textf(deletion->call, "%s", deployment->source_hash),
-        .output_hash = call_textf(deletion->call, "%s", deployment->output_hash),
     };
     deletion->deployments = forgotten;
 }
@@ -48,8 +46,7 @@ static void forget_deployments(struct api *api, void *context)
         if (api->fetcher != NULL)
             fetcher_cancel(api->fetcher, forgotten->id);
         if (api->builder != NULL)
-            builder_forget(api->builder, forgotten->id, forgotten->source_hash,
-                           forgotten->output_hash);
+            builder_forget(api->builder, forgotten->id);
     }
 }
 
