@@ -24,13 +24,18 @@ static int load(struct curl *ret_curl, struct error *err)
         return fail(err, err->type,
                     "Nothing can be fetched without libcurl (package libcurl4 on Debian): %s",
                     err->message);
+    return 0;
+}
 
-    const curl_version_info_data *about = ret_curl->version_info(CURLVERSION_NOW);
+static int start(const struct curl *curl, struct error *err)
+{
+    const curl_version_info_data *about = curl->version_info(CURLVERSION_NOW);
+
     if (about->version_num < OLDEST)
         return fail(err, ERROR_GENERAL_SERVICE_DISABLED,
                     "Nothing can be fetched with libcurl %s: it must be 7.88 or newer.",
                     about->version);
-    if (ret_curl->global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+    if (curl->global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         return fail(err, ERROR_INTERNAL, "libcurl could not be started");
     return 0;
 }
@@ -39,11 +44,12 @@ const struct curl *curl_library(struct error *err)
 {
     static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
     static struct curl curl;
-    static bool is_loaded;
+    static bool is_loaded, is_started; /* one that does not start stays loaded: once is enough */
 
     pthread_mutex_lock(&mutex);
     is_loaded = is_loaded || load(&curl, err) == 0;
-    const struct curl *result = is_loaded ? &curl : NULL;
+    is_started = is_started || (is_loaded && start(&curl, err) == 0);
+    const struct curl *result = is_started ? &curl : NULL;
     pthread_mutex_unlock(&mutex);
     return result;
 }
