@@ -93,9 +93,10 @@ static int keep_packet(struct link *link, const void *message, size_t size, cons
     for (size_t i = 0; i < fd_count; i++) {
         packet->fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 3);
         if (packet->fds[i] < 0) {
-            fail_errno(err, "keep a descriptor for the supervisor");
+            int number = errno;
             packet_free(packet);
-            return -1;
+            errno = number;
+            return fail_errno(err, "keep a descriptor for the supervisor");
         }
         packet->fd_count++;
     }
