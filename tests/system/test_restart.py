@@ -57,6 +57,20 @@ class Restart(harness.Case):
         api.built('builds', made)
         self.assertEqual(api.execute('builds')['responseBody'], 'built')
 
+    def test_the_packages_of_a_deleted_deployment_go_at_the_next_start(self):
+        api = self.api
+        packages = self.daemon.data / 'packages'
+        api.function('goes', commands='touch made')
+        before = set(os.listdir(packages))
+        first = api.deploy('goes', harness.node("return res.text('goes');"))['$id']
+        made = set(os.listdir(packages)) - before
+        api.call('DELETE', f'/functions/goes/deployments/{first}', expect=204)
+        self.assertLessEqual(made, set(os.listdir(packages)), 'young ones may be named again')
+        self.daemon.stop()
+        time.sleep(3)       # what is as young as the new start might be its own
+        self.daemon.start()
+        harness.wait_for(lambda: not made & set(os.listdir(packages)), 'removal of the packages')
+
     def test_the_files_of_a_deleted_project_go_at_the_next_start(self):
         kept = self.api
         kept.function('stays', commands='touch made')
