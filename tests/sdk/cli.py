@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import subprocess
 import tempfile
+import traceback
 
 import harness
 import packages
@@ -134,6 +135,7 @@ def run(row, daemon):
         story(Cli(row, daemon, directory), daemon.api(), 'cli-' + row['version'].replace('.', '-'))
         return None
     except AssertionError as problem:
-        return str(problem)
+        where = traceback.extract_tb(problem.__traceback__)[-1]
+        return f'{where.line} (line {where.lineno}): {problem}'
     finally:
         shutil.rmtree(directory, ignore_errors=True)
