@@ -93,7 +93,8 @@ def story(cli, api, function_id):
     text = deploy(cli, function_id)
     assert ('a_session_console=' in cli.preferences()) == bool(cli.row.get('session')), text
     if cli.row.get('session'):
-        assert len(api.list('/proxy/rules')['rules']) == 2, text            # the function's own, and the client's
+        rules = [rule for rule in api.list('/proxy/rules')['rules'] if rule['deploymentResourceId'] == function_id]
+        assert len(rules) == 2, f'{rules} {text}'                           # the function's own, and the client's
     deployments = cli.functions('list-deployments', '--function-id', function_id)
     assert deployments['total'] == 1, text
     deployment = api.built(function_id, deployments['deployments'][0]['$id'])
