@@ -128,7 +128,8 @@ if context.req.path == '/bomb':
 return context.res.text(str(count))''', 'import os\nimport time'))
         done = self.api.execute('bomb', path='/bomb')
         if done['status'] == 'completed':
-            self.assertLess(int(done['responseBody']), 1000)
+            # without user ids of their own all processes of the account are counted together
+            self.assertLess(int(done['responseBody']), 1000 if harness.is_root() else 2100)
         self.assertTrue(self.daemon.answers())
         self.assertEqual(self.api.execute('bomb')['status'], 'completed')
 
