@@ -279,6 +279,7 @@ static void go(struct http_server *server, struct http_connection *connection)
     else
         leave_lists(server, connection);
     server->connection_count--;
+    server->run_wanted = true; /* libmicrohttpd that was full listens again in its next run only */
     free(connection);
 }
 

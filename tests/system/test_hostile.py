@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import re
+import signal
 import socket
 import threading
 import time
@@ -330,6 +331,17 @@ class Floods(Raw):
 
     def test_idle_connections_after_a_request(self):
         self.flooded(300, b'GET /v1/health/version HTTP/1.1\r\nHost: a\r\n\r\n', b'')
+
+    def test_a_flood_that_ends_at_once(self):
+        """When all go in one turn of the loop, the server listens again."""
+        for _ in range(5):
+            flood = Flood(self.daemon.port, 300, b'POST /v1/functions HTTP/1.1\r\n' + HOST + self.key_lines +
+                          b'Content-Type: application/json\r\nContent-Length: 100000\r\n\r\n{', b'')
+            time.sleep(0.5)                             # as many as may are in
+            os.kill(self.api_pid, signal.SIGSTOP)
+            flood.stop()
+            os.kill(self.api_pid, signal.SIGCONT)
+            self.assertTrue(self.daemon.answers())
 
     def test_bodies_that_hardly_move(self):
         self.flooded(200, b'POST /v1/functions HTTP/1.1\r\n' + HOST + self.key_lines +
