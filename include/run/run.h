@@ -76,7 +76,7 @@ typedef void run_done(void *context, struct run_result *result);
  * logged, then the sentence of the failure, or of `late` when the deadline passed. The caller
  * frees.
  */
-char *run_failure_errors(const struct run_result *result, enum error_type late);
+char *run_failure_errors(const struct run_result *result, const struct error *late);
 
 struct run_request {
     struct live_function *function; /* with an active, ready deployment; kept until done */

@@ -216,7 +216,7 @@ static void domain_done(void *context, const struct execution *execution, struct
         answer_function(d, execution, r);
         return;
     case RUN_TIMED_OUT:
-        fail(&err, ERROR_FUNCTION_SYNCHRONOUS_TIMEOUT, NULL);
+        execute_fail_late(d->api->settings->sync_seconds, &err);
         page_error(d->request, &err);
         return;
     case RUN_OVERLOADED:

@@ -1,6 +1,7 @@
 /* One synchronous execution, from the id to the stored record. */
 #include "execute.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,15 +87,24 @@ static void settle(struct execute *x, struct run_result *r, struct buffer *respo
     e->updated_at = loop_realtime_us(x->api->loop);
 }
 
+int execute_fail_late(int64_t sync_seconds, struct error *err)
+{
+    return fail(err, ERROR_FUNCTION_SYNCHRONOUS_TIMEOUT,
+                "Synchronous function execution timed out. Use asynchronous execution instead, or "
+                "ensure the execution duration doesn't exceed %" PRId64 " second%s.",
+                sync_seconds, sync_seconds == 1 ? "" : "s");
+}
+
 static void execute_ended(void *context, struct run_result *r)
 {
     struct execute *x = context;
     const bool ran = r->outcome != RUN_OVERLOADED && r->outcome != RUN_CANCELED;
     auto_buffer struct buffer response_headers = { 0 };
-    auto_free char *failure = ran && r->outcome != RUN_ANSWERED
-                                  ? run_failure_errors(r, ERROR_FUNCTION_SYNCHRONOUS_TIMEOUT)
-                                  : NULL;
+    struct error late;
 
+    execute_fail_late(x->api->settings->sync_seconds, &late);
+    auto_free char *failure = ran && r->outcome != RUN_ANSWERED ? run_failure_errors(r, &late)
+                                                                : NULL;
     if (ran)
         settle(x, r, &response_headers, failure);
     if (x->done)

@@ -34,6 +34,12 @@ struct execute *execute_start(const struct execute_request *request);
 /* Nobody waits for the answer any more; the execution runs on and is stored. */
 void execute_abandon(struct execute *execute);
 
+/*
+ * What a synchronous execution that took longer than sync_seconds is told: the row's sentence with
+ * the seconds of the setting, which are the published ones where it is left alone. Returns -1.
+ */
+int execute_fail_late(int64_t sync_seconds, struct error *err);
+
 /* Why this function cannot run now: no deployment, not ready, unknown runtime. 0 when it can. */
 int execute_check(const struct live_function *function, struct error *err);
 

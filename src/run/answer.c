@@ -240,11 +240,11 @@ void answer_finish_logs(struct run_call *call)
     cut_log(&call->result.errors, call->log_bytes[1], limit, "Errors");
 }
 
-char *run_failure_errors(const struct run_result *result, enum error_type late)
+char *run_failure_errors(const struct run_result *result, const struct error *late)
 {
     const bool has_failed = result->outcome == RUN_FAILED;
-    const char *sentence = has_failed ? result->message : error_rows[late].message;
-    const int code = has_failed ? result->code : error_rows[late].code;
+    const char *sentence = has_failed ? result->message : late->message;
+    const int code = has_failed ? result->code : error_rows[late->type].code;
     const char *before = result->errors.size > 0 ? result->errors.data : "";
     const bool is_open = result->errors.size > 0 && before[result->errors.size - 1] != '\n';
 

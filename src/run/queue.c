@@ -236,8 +236,10 @@ static void ran(void *context, struct run_result *result)
     const struct live_function *function = registry_function(
         job->queue->run->options.registry, execution->project_id, execution->function_id);
     bool is_logged = function == NULL || function->function.logging;
+    struct error late;
+    fail(&late, ERROR_FUNCTION_ASYNCHRONOUS_TIMEOUT, NULL);
     char *errors = is_answered ? text_of(&result->errors)
-                   : is_logged ? run_failure_errors(result, ERROR_FUNCTION_ASYNCHRONOUS_TIMEOUT)
+                   : is_logged ? run_failure_errors(result, &late)
                                : xstrdup("");
     settle(job, is_answered && result->status < 500 ? "completed" : "failed",
            is_answered ? result->status : 500, errors);

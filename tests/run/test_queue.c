@@ -172,16 +172,18 @@ static void what_a_late_execution_leaves_is_told_behind_what_it_said(void **stat
 {
     struct run_result result = { .outcome = RUN_TIMED_OUT };
     auto_buffer struct buffer said = { 0 };
+    struct error late;
 
     (void)state;
-    auto_free char *alone = run_failure_errors(&result, ERROR_FUNCTION_ASYNCHRONOUS_TIMEOUT);
+    fail(&late, ERROR_FUNCTION_ASYNCHRONOUS_TIMEOUT, NULL);
+    auto_free char *alone = run_failure_errors(&result, &late);
     assert_string_equal(alone, "Asynchronous function execution timed out. Ensure the execution "
                                "duration doesn't exceed the configured function "
                                "timeout.\\nError Code: 408");
     buffer_init(&said, 100);
     buffer_add_text(&said, "said");
     result.errors = said;
-    auto_free char *behind = run_failure_errors(&result, ERROR_FUNCTION_ASYNCHRONOUS_TIMEOUT);
+    auto_free char *behind = run_failure_errors(&result, &late);
     assert_int_equal(strncmp(behind, "said\nAsynchronous", 17), 0);
 }
 

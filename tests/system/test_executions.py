@@ -218,5 +218,27 @@ class Executions(harness.Case):
             self.assertEqual(self.api.finished('python', one)['status'], 'completed')
 
 
+class Late(harness.Case):
+    settings = {'sync_seconds': 1}
+    sentence = ("Synchronous function execution timed out. Use asynchronous execution instead, or ensure the execution "
+                "duration doesn't exceed 1 second.")
+
+    def test_the_seconds_that_are_said_are_those_of_the_setting(self):
+        self.api.function('late', harness.NODE, timeout=5)
+        self.api.deploy('late', BEHAVIOUR[harness.NODE])
+        answer = self.api.ask('POST', '/functions/late/executions', {'path': '/hang'})
+        self.refused(answer, 408, 'function_synchronous_timeout')
+        self.assertEqual(answer.json['message'], self.sentence)
+        page = self.api.domain('late', target='/hang')
+        self.assertEqual(page.status, 408)
+        self.assertIn(' 1 second.', page.text)
+
+        def stored():
+            records = self.api.list('/functions/late/executions')['executions']
+            return records if len(records) == 2 else None
+        for record in harness.wait_for(stored, 'records of both'):
+            self.assertIn(self.sentence, record['errors'])
+
+
 if __name__ == '__main__':
     harness.main()

@@ -205,6 +205,7 @@ static void sync_done(void *context, const struct execution *execution, struct r
 {
     struct creating *creating = context;
     struct call *call = creating->call;
+    struct error err;
 
     creating->execute = NULL;
     switch (r->outcome) {
@@ -213,7 +214,8 @@ static void sync_done(void *context, const struct execution *execution, struct r
         answer_execution(call, execution, r);
         return;
     case RUN_TIMED_OUT:
-        answer_error(call, ERROR_FUNCTION_SYNCHRONOUS_TIMEOUT);
+        execute_fail_late(call->api->settings->sync_seconds, &err);
+        call_fail(call, &err);
         return;
     case RUN_OVERLOADED:
         answer_error(call, ERROR_FUNCTION_OVERLOADED);
