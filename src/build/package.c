@@ -76,6 +76,7 @@ int package_take(const char *data_directory, const char *temp_path, char ret_has
     auto_fd int directory = open_directory(data_directory, LOCK_SH);
     if (directory < 0 || renameat(AT_FDCWD, temp_path, directory, hash) < 0)
         return fail_errno(err, "move %s", temp_path);
+    unlink(temp_path);         /* still there if the package was this very file */
     flock(directory, LOCK_UN); /* others need not wait for the disk */
     if (fsync(directory) < 0)
         return fail_errno(err, "sync %s/packages", data_directory);

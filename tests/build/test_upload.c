@@ -100,6 +100,33 @@ static void pieces_become_a_package_named_by_its_content(void **state)
     assert_int_equal(fd_remove_tree(AT_FDCWD, directory, &err), 0);
 }
 
+/* As when two requests end the same upload: rename() leaves two names of one file as they are. */
+static void another_name_of_a_package_goes_into_it(void **state)
+{
+    char directory[64], hash[PACKAGE_HASH], again[PACKAGE_HASH];
+    auto_free char *first = NULL, *second = NULL;
+    struct error err;
+    int64_t size;
+
+    (void)state;
+    make_data_directory(directory);
+    auto_free char *upload = write_piece(directory, "helloworld");
+    first = xasprintf("%s.1", upload);
+    second = xasprintf("%s.2", upload);
+    assert_int_equal(link(upload, first), 0);
+    assert_int_equal(link(upload, second), 0);
+
+    assert_int_equal(package_take(directory, first, hash, &size, &err), 0);
+    assert_int_equal(package_take(directory, second, again, &size, &err), 0);
+
+    assert_string_equal(hash, again);
+    assert_int_equal(access(first, F_OK), -1);
+    assert_int_equal(access(second, F_OK), -1);
+    assert_int_equal(access(upload, F_OK), 0);
+    assert_true(package_renew(directory, hash));
+    assert_int_equal(fd_remove_tree(AT_FDCWD, directory, &err), 0);
+}
+
 static void archives_are_known_by_their_first_bytes(void **state)
 {
     unsigned char tar[300] = { 0 };
@@ -142,6 +169,7 @@ int main(void)
         cmocka_unit_test(ranges_merge_in_any_order),
         cmocka_unit_test(pieces_are_counted_when_whole),
         cmocka_unit_test(pieces_become_a_package_named_by_its_content),
+        cmocka_unit_test(another_name_of_a_package_goes_into_it),
         cmocka_unit_test(archives_are_known_by_their_first_bytes),
         cmocka_unit_test(room_is_refused_below_the_reserve),
     };

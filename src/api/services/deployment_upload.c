@@ -243,8 +243,11 @@ static int finish_pieces(struct receiving *r, struct error *err)
     linked = xasprintf("%s.%llx", path, (unsigned long long)clock_monotonic_us());
     if (link(path, linked) < 0)
         return fail_errno(err, "link the upload");
-    if (package_take(data, linked, r->source_hash, &r->source_size, err) < 0 ||
-        store_write_wait(r->call->store, write_finished, r, err) < 0)
+    if (package_take(data, linked, r->source_hash, &r->source_size, err) < 0) {
+        unlink(linked);
+        return -1;
+    }
+    if (store_write_wait(r->call->store, write_finished, r, err) < 0)
         return -1;
     upload_remove(data, r->deployment.id);
     return 0;
