@@ -21,6 +21,7 @@
 #include "sandbox_private.h"
 
 enum { SCRIPT_BYTES = 16 * 1024, RESOLVERS_MAX = 8, RESOLVER_FILE = 64 * 1024 };
+enum { LISTING_BYTES = 256 * 1024 }; /* of all tables of the host, or of a chain of ours */
 
 static const char *const programs[] = { "/usr/sbin/nft", "/sbin/nft", "/usr/bin/nft",
                                         "/usr/local/sbin/nft" };
@@ -40,35 +41,55 @@ static const char *find_program(void)
     return NULL;
 }
 
-static int run_program(const char *program, const struct buffer *script)
+static void execute(const char *program, int input, int output)
 {
+    char *argv[] = { (char *)(uintptr_t) "nft", (char *)(uintptr_t) "-f", (char *)(uintptr_t) "-",
+                     NULL };
+    char *envp[] = { (char *)(uintptr_t) "PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL };
+    int null = open("/dev/null", O_WRONLY);
+    dup2(input, 0);
+    dup2(output, 1);
+    dup2(null, 2);
+    execve(program, argv, envp);
+    _exit(127);
+}
+
+/* ret_listing: what it prints, for the caller to free; NULL: that is not asked for. */
+static int run_program(const char *program, const struct buffer *script, char **ret_listing)
+{
+    auto_free char *listing = xmalloc(LISTING_BYTES + 1);
     auto_fd int read_end = -1;
     auto_fd int write_end = -1;
+    auto_fd int output_read = -1;
+    auto_fd int output_write = -1;
     struct error ignored;
-    if (fd_pipe(&read_end, &write_end, &ignored) != 0) {
+    if (fd_pipe(&read_end, &write_end, &ignored) != 0 ||
+        fd_pipe(&output_read, &output_write, &ignored) != 0) {
         return -1;
     }
     pid_t pid = fork();
     if (pid == 0) {
-        char *argv[] = { (char *)(uintptr_t) "nft", (char *)(uintptr_t) "-f",
-                         (char *)(uintptr_t) "-", NULL };
-        char *envp[] = { (char *)(uintptr_t) "PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL };
-        int null = open("/dev/null", O_WRONLY);
-        dup2(read_end, 0);
-        dup2(null, 1);
-        dup2(null, 2);
-        execve(program, argv, envp);
-        _exit(127);
+        execute(program, read_end, output_write);
     }
     fd_close(&read_end);
+    fd_close(&output_write);
     int status = 1;
     if (pid > 0) {
         fd_write_all(write_end, script->data, script->size); /* fits into the pipe */
         fd_close(&write_end);
+        ssize_t got = fd_read_all(output_read, listing, LISTING_BYTES);
+        listing[got > 0 ? got : 0] = '\0';
+        fd_close(&output_read); /* who has more to say ends */
         while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
         }
     }
-    return pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -1;
+    if (pid < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+        return -1;
+    }
+    if (ret_listing != NULL) {
+        *ret_listing = steal(listing);
+    }
+    return 0;
 }
 
 /* Names must resolve, and a resolver often is on loopback or in the private network. */
@@ -97,8 +118,7 @@ static void allow_resolvers(struct buffer *script)
     }
 }
 
-/* Named by the ids, which are ours alone: a table may be there that somebody left who had them
- * before and was killed. The first line makes sure that there is something to delete. */
+/* The first line makes sure that there is something to delete. */
 static void write_removal(const struct sandbox_host *host, struct buffer *script)
 {
     buffer_addf(script, "table inet functiond_%u\ndelete table inet functiond_%u\n",
@@ -159,7 +179,7 @@ static int set_table(struct sandbox_host *host, const char *program, struct erro
     buffer_init(&script, SCRIPT_BYTES);
     write_removal(host, &script);
     write_table(host, &script);
-    if (run_program(program, &script) != 0) {
+    if (run_program(program, &script, NULL) != 0) {
         return fail(err, ERROR_INTERNAL, "nft refused the table (is CAP_NET_ADMIN missing?)");
     }
     host->inner->egress_table = true;
@@ -171,8 +191,57 @@ static void remove_table(struct sandbox_host *host, const char *program)
     auto_buffer struct buffer script = { 0 };
     buffer_init(&script, SCRIPT_BYTES);
     write_removal(host, &script);
-    run_program(program, &script);
+    run_program(program, &script, NULL);
     host->inner->egress_table = false;
+}
+
+/* Of the table that is named by the first one; that one where it does not say. */
+static uint32_t last_uid_of(const char *program, uint32_t first)
+{
+    auto_buffer struct buffer script = { 0 };
+    auto_free char *listing = NULL;
+    uint32_t from, last;
+    buffer_init(&script, SCRIPT_BYTES);
+    buffer_addf(&script, "list chain inet functiond_%u output\n", first);
+    if (run_program(program, &script, &listing) != 0) {
+        return first;
+    }
+    const char *rule = strstr(listing, "skuid ");
+    return rule != NULL && sscanf(rule, "skuid %u-%u", &from, &last) == 2 ? last : first;
+}
+
+static void remove_leftover(const struct sandbox_host *host, const char *program, uint32_t first)
+{
+    auto_buffer struct buffer script = { 0 };
+    auto_fd int lock = -1;
+    if (first >= host->uid_first + host->uid_count ||
+        last_uid_of(program, first) < host->uid_first || !identity_hold(host, first, &lock)) {
+        return;
+    }
+    buffer_init(&script, SCRIPT_BYTES);
+    buffer_addf(&script, "delete table inet functiond_%u\n", first);
+    run_program(program, &script, NULL);
+}
+
+/* A daemon that was killed leaves its table, which shuts whoever has one of its ids next; maybe the
+ * block of ids was another one. A living daemon holds the lock of its block. */
+static void remove_leftovers(const struct sandbox_host *host, const char *program)
+{
+    auto_buffer struct buffer script = { 0 };
+    auto_free char *listing = NULL;
+    char *rest = NULL;
+    buffer_init(&script, SCRIPT_BYTES);
+    buffer_add_text(&script, "list tables inet\n");
+    if (run_program(program, &script, &listing) != 0) {
+        return;
+    }
+    for (const char *line = strtok_r(listing, "\n", &rest); line != NULL;
+         line = strtok_r(NULL, "\n", &rest)) {
+        uint32_t first;
+        if (sscanf(line, "table inet functiond_%u", &first) == 1) {
+            remove_leftover(host, program, first);
+        }
+    }
 }
 
 void egress_open(struct sandbox_host *host)
@@ -180,10 +249,10 @@ void egress_open(struct sandbox_host *host)
     static const char open_word[] = "loopback, private and metadata addresses are open";
     const char *program = find_program();
     struct error err;
+    if (host->is_root && host->inner->use_slots && program != NULL) {
+        remove_leftovers(host, program);
+    }
     if (host->inner->egress_private) {
-        if (host->is_root && host->inner->use_slots && program != NULL) {
-            remove_table(host, program);
-        }
         report_layer(host, "egress filter", false, "setting egress_private");
     } else if (!host->is_root || !host->inner->use_slots) {
         report_layer(host, "egress filter", false, "%s: it needs root and uid slots", open_word);

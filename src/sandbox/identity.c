@@ -236,6 +236,19 @@ int identity_choose(struct sandbox_host *host, const char *uid_range, struct err
                 why);
 }
 
+bool identity_hold(const struct sandbox_host *host, uint32_t first, int *ret_lock)
+{
+    if (host->inner->uid_lock >= 0 && first / BLOCK == host->uid_first / BLOCK) {
+        return true;
+    }
+    int lock = lock_block(first);
+    if (lock < 0) {
+        return false;
+    }
+    *ret_lock = lock;
+    return true;
+}
+
 void identity_release(struct sandbox_host *host)
 {
     fd_close(&host->inner->uid_lock);

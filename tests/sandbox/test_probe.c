@@ -267,7 +267,7 @@ static bool has_layer(const struct sandbox_host *host, const char *name)
 }
 
 /* As a daemon does that is killed: the next one takes its ids, and must not be shut in by it. */
-static void leave_a_table_behind(void)
+static void leave_a_table_behind(const char *uid_range)
 {
     char data[160];
     struct error err;
@@ -277,12 +277,18 @@ static void leave_a_table_behind(void)
         struct sandbox_host host;
         struct sandbox_options options = options_of(data);
         options.api_port = 1;
-        _exit(sandbox_probe(&options, &host, &err) == 0 ? 0 : 1);
+        options.uid_range = uid_range;
+        _exit(sandbox_probe(&options, &host, &err) == 0 ? 0
+              : strstr(err.message, "not mapped")       ? 2
+                                                        : 1);
     }
     int status = 1;
     assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_int_equal(status, 0);
     fd_remove_tree(AT_FDCWD, data, &err);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 2) {
+        box_skip("only the usual user ids are mapped here");
+    }
+    assert_int_equal(status, 0);
 }
 
 /* Both listeners must be reached, although a table that shuts one of them was left behind. */
@@ -302,8 +308,9 @@ static int knock_at_both(void *context, char *ret_detail, size_t detail_bytes)
 }
 
 /* What a child of a new daemon sees that finds a table left behind: knocks() says what must be so.
- */
-static void after_a_table_was_left_behind(bool egress_private, sandbox_trial *knocks)
+ * The ranges are the setting of the one that left it, and of the new one. */
+static void after_a_table_was_left_behind(const char *left_range, const char *range,
+                                          bool egress_private, sandbox_trial *knocks)
 {
     char data[160];
     struct doors doors;
@@ -312,13 +319,14 @@ static void after_a_table_was_left_behind(bool egress_private, sandbox_trial *kn
     if (!has_layer(&box.host, "egress filter")) {
         box_skip("the egress filter is not available");
     }
-    leave_a_table_behind();
+    leave_a_table_behind(left_range);
     make_data(data, sizeof(data));
     auto_fd int api = listen_on_loopback(&doors.api);
     auto_fd int other = listen_on_loopback(&doors.other);
     struct sandbox_options options = options_of(data);
     options.api_port = ntohs(doors.api.sin_port);
     options.egress_private = egress_private;
+    options.uid_range = range;
     assert_true(api >= 0 && other >= 0);
     assert_int_equal(sandbox_probe(&options, &host, &err), 0);
 
@@ -332,13 +340,58 @@ static void after_a_table_was_left_behind(bool egress_private, sandbox_trial *kn
 static void test_egress__only_the_api_is_reached_on_loopback(void **state)
 {
     (void)state;
-    after_a_table_was_left_behind(false, knock);
+    after_a_table_was_left_behind("", "", false, knock);
+}
+
+/* A few ids further on, and so many that the lock is another one; ids that no daemon has. */
+static void test_egress__a_table_left_behind_by_other_ids_shuts_nobody_in(void **state)
+{
+    (void)state;
+    const unsigned first = 1024 * (1000 + (unsigned)getpid() % 1000 * 4);
+    char left[64], near[64], far[64];
+    snprintf(left, sizeof(left), "%u-%u", first, first + 2000);
+    snprintf(near, sizeof(near), "%u-%u", first + 40, first + 60);
+    snprintf(far, sizeof(far), "%u-%u", first + 1500, first + 2500);
+    after_a_table_was_left_behind(left, near, false, knock);
+    after_a_table_was_left_behind(left, far, false, knock);
+    after_a_table_was_left_behind(left, far, true, knock_at_both);
+}
+
+static bool has_table(uint32_t first)
+{
+    char command[128];
+    snprintf(command, sizeof(command), "nft list table inet functiond_%u >/dev/null 2>&1", first);
+    return system(command) == 0;
+}
+
+static void test_egress__the_table_of_a_living_daemon_stays(void **state)
+{
+    (void)state;
+    char data[160], range[64];
+    struct error err = { 0 };
+    struct sandbox_host host;
+    if (!has_layer(&box.host, "egress filter")) {
+        box_skip("the egress filter is not available");
+    }
+    uint32_t last = box.host.uid_first + box.host.uid_count - 1;
+    snprintf(range, sizeof(range), "%u-%u", last - 2, last);
+    make_data(data, sizeof(data));
+    struct sandbox_options options = options_of(data);
+    options.uid_range = range;
+    assert_true(has_table(box.host.uid_first));
+
+    if (sandbox_probe(&options, &host, &err) == 0) {
+        sandbox_release(&host);
+    }
+
+    fd_remove_tree(AT_FDCWD, data, &err);
+    assert_true(has_table(box.host.uid_first));
 }
 
 static void test_egress__a_table_left_behind_is_gone_without_the_filter_too(void **state)
 {
     (void)state;
-    after_a_table_was_left_behind(true, knock_at_both);
+    after_a_table_was_left_behind("", "", true, knock_at_both);
 }
 
 int main(void)
@@ -355,6 +408,8 @@ int main(void)
         cmocka_unit_test(test_protect__the_filter_alone_refuses_signals_to_the_daemon),
         cmocka_unit_test(test_landlock__every_older_interface_applies),
         cmocka_unit_test(test_egress__only_the_api_is_reached_on_loopback),
+        cmocka_unit_test(test_egress__a_table_left_behind_by_other_ids_shuts_nobody_in),
+        cmocka_unit_test(test_egress__the_table_of_a_living_daemon_stays),
         cmocka_unit_test(test_egress__a_table_left_behind_is_gone_without_the_filter_too),
     };
     return box_run_all("probe", tests, COUNT(tests));
