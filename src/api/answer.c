@@ -1,4 +1,5 @@
 /* What every answer carries: the error envelope, cross-origin headers, the server's name. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -110,6 +111,15 @@ void exchange_answer(struct call_inside *inside)
         fd_close(&answer.file);
     }
     exchange_free(inside);
+}
+
+int exchange_too_large(uint64_t limit, const char *setting, struct error *err)
+{
+    const char *before = setting != NULL ? " (setting " : "", *after = setting != NULL ? ")" : "";
+
+    return fail(err, ERROR_GENERAL_PAYLOAD_TOO_LARGE,
+                "The request body is larger than %" PRIu64 " bytes%s%s%s.", limit, before,
+                setting != NULL ? setting : "", after);
 }
 
 void exchange_fail(struct call_inside *inside, const struct error *err)

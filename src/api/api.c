@@ -224,6 +224,7 @@ static int open_front(struct server *server, struct error *err)
         .connections = (unsigned)settings->connections,
         .idle_seconds = (unsigned)settings->connection_idle_seconds,
         .body_memory = (size_t)settings->body_memory_bytes,
+        .head_bytes = (size_t)settings->request_head_bytes,
         .handlers = front_handlers(api),
     };
     return http_server_new(&options, &api->http, err);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "exchange.h"
 #include "execute.h"
 #include "headers.h"
 #include "mem.h"
@@ -285,8 +286,7 @@ static void domain_too_large(struct exchange *exchange, struct http_request *req
     struct error err;
 
     (void)exchange;
-    fail(&err, ERROR_GENERAL_PAYLOAD_TOO_LARGE,
-         "The request body is larger than %zu bytes (setting request_bytes).", limit);
+    exchange_too_large(limit, "request_bytes", &err);
     page_error(request, &err);
 }
 

@@ -136,6 +136,7 @@ struct endpoint_files {
     const char *file; /* the part of the package, for the documents */
     /* Loop, before the first byte: the most bytes the whole body may have. NULL: body_limit. */
     uint64_t (*limit)(const struct call *call);
+    const char *limit_setting; /* that limit() comes from; NULL: none */
 };
 
 struct rate_limit {
@@ -171,7 +172,7 @@ struct endpoint {
     enum endpoint_runs runs;
     enum endpoint_body body;
     bool raw_body;     /* the handler reads call->inside->body itself; params are for documents */
-    size_t body_limit; /* bytes; 0: 1 MiB */
+    size_t body_limit; /* bytes; 0: the setting api_body_bytes */
     const struct endpoint_files *files;
     const char *summary; /* for the documents */
 

@@ -116,6 +116,8 @@ void exchange_handled(struct call *call, int status);
 /* Sends what was filled in, or the error, and frees the call. */
 void exchange_answer(struct call_inside *inside);
 void exchange_fail(struct call_inside *inside, const struct error *err);
+/* -1 with the 413 that names the limit (bytes) and the setting it comes from; NULL: none. */
+int exchange_too_large(uint64_t limit, const char *setting, struct error *err);
 void exchange_free(struct call_inside *inside);
 
 /* stream.c: multipart bodies whose files go to the endpoint as they arrive. */

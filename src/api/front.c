@@ -5,6 +5,7 @@
  */
 #include "front.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "domain.h"
@@ -12,7 +13,7 @@
 #include "mem.h"
 #include "origins.h"
 
-enum { BODY_BYTES = 1 << 20, PROJECT_BODY_BYTES = 64 << 10 };
+enum { PROJECT_BODY_BYTES = 64 << 10 };
 
 static void call_complete(struct exchange *exchange, struct http_request *request)
 {
@@ -27,10 +28,12 @@ static void call_too_large(struct exchange *exchange, struct http_request *reque
 {
     struct error err;
 
+    struct call_inside *inside = (struct call_inside *)exchange;
+
     (void)request;
-    (void)limit;
-    fail(&err, ERROR_GENERAL_PAYLOAD_TOO_LARGE, NULL);
-    exchange_fail((struct call_inside *)exchange, &err);
+    bool is_usual = inside->call.endpoint->body_limit == 0 && !inside->needs_project;
+    exchange_too_large(limit, is_usual ? "api_body_bytes" : NULL, &err);
+    exchange_fail(inside, &err);
 }
 
 static void call_end(struct exchange *exchange, struct http_request *request, bool client_left)
@@ -64,7 +67,8 @@ static enum http_body begin_call(struct call_inside *inside, size_t *body_limit)
         exchange_fail(inside, &err);
         return HTTP_BODY_REFUSE;
     }
-    *body_limit = call->endpoint->body_limit == 0 ? BODY_BYTES : call->endpoint->body_limit;
+    *body_limit = call->endpoint->body_limit == 0 ? (size_t)call->api->settings->api_body_bytes
+                                                  : call->endpoint->body_limit;
     if (inside->stream != NULL) {
         inside->exchange.data = stream_data;
         inside->exchange.complete = stream_complete;
@@ -107,20 +111,48 @@ static enum http_body on_head(void *context, struct http_request *request, size_
     return body;
 }
 
-/* No function's domain either: whose request that would be is what cannot be told. */
-static void on_bad_framing(void *context, struct http_request *request)
+static void refuse(const struct api *api, unsigned status, const char *reason, struct error *err)
 {
+    const int64_t most = api->settings->request_head_bytes;
+
+    switch (status) {
+    case 413:
+        fail(err, ERROR_GENERAL_PAYLOAD_TOO_LARGE, "The request's Content-Length is too large.");
+        return;
+    case 414:
+        fail(err, ERROR_GENERAL_URI_TOO_LONG,
+             "The request line needs more than %" PRId64 " bytes (setting request_head_bytes).",
+             most);
+        return;
+    case 431:
+        fail(err, ERROR_GENERAL_TOO_MANY_HEADERS,
+             "The request's headers need more than %" PRId64 " bytes (setting request_head_bytes).",
+             most);
+        return;
+    case 505:
+        fail(err, ERROR_GENERAL_HTTP_VERSION_UNSUPPORTED, NULL);
+        return;
+    default:
+        fail(err, ERROR_GENERAL_BAD_REQUEST, "%s",
+             reason != NULL ? reason : "The request is not well-formed HTTP/1.1.");
+    }
+}
+
+/* No function's domain either: whose request that would be is what cannot be told. */
+static void on_refused(void *context, struct http_request *request, unsigned status,
+                       const char *reason)
+{
+    struct api *api = context;
     const struct incoming incoming = { .method = http_method(request),
                                        .path = http_path(request),
                                        .query = "",
                                        .peer = http_client_address(request),
                                        .origin = { .host = "", .client_ip = "" } };
-    struct call_inside *inside = exchange_new(context, &incoming);
+    struct call_inside *inside = exchange_new(api, &incoming);
     struct error err;
 
     inside->request = request;
-    fail(&err, ERROR_GENERAL_BAD_REQUEST,
-         "The request's framing headers contradict each other: Content-Length, Transfer-Encoding.");
+    refuse(api, status, reason, &err);
     exchange_fail(inside, &err);
 }
 
@@ -163,7 +195,7 @@ struct http_handlers front_handlers(struct api *api)
 {
     return (struct http_handlers){ .context = api,
                                    .on_head = on_head,
-                                   .on_bad_framing = on_bad_framing,
+                                   .on_refused = on_refused,
                                    .on_data = on_data,
                                    .on_complete = on_complete,
                                    .on_too_large = on_too_large,

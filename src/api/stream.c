@@ -26,6 +26,7 @@ struct stream {
     char name[PART_NAME];
     size_t fields_bytes;
     uint64_t received, limit;
+    const char *limit_setting; /* that limit comes from, or NULL */
     bool in_file;
     bool in_lane, suspended, complete, refused;
     struct error refusal;
@@ -67,7 +68,7 @@ static int on_data(void *context, const char *data, size_t bytes, struct error *
         return call->endpoint->files->data(call, data, bytes, err);
     stream->fields_bytes += bytes;
     if (stream->fields_bytes > STREAM_FIELDS || buffer_add(&stream->field, data, bytes) < 0)
-        return fail(err, ERROR_GENERAL_PAYLOAD_TOO_LARGE, NULL);
+        return exchange_too_large(STREAM_FIELDS, NULL, err);
     return 0;
 }
 
@@ -118,6 +119,7 @@ bool stream_begin(struct call_inside *inside, struct error *err)
     buffer_init(&stream->field, STREAM_FIELD);
     stream->limit = endpoint->files->limit != NULL ? endpoint->files->limit(call)
                                                    : (uint64_t)endpoint->body_limit;
+    stream->limit_setting = endpoint->files->limit_setting;
     inside->input = json_object();
     inside->input_is_text = true;
     inside->stream = stream;
@@ -188,7 +190,7 @@ bool stream_data(struct exchange *exchange, struct http_request *request, const 
     stream->received += bytes;
     if (stream->limit > 0 && stream->received > stream->limit) {
         stream->refused = true;
-        fail(&stream->refusal, ERROR_GENERAL_PAYLOAD_TOO_LARGE, NULL);
+        exchange_too_large(stream->limit, stream->limit_setting, &stream->refusal);
     } else if (buffer_add(&stream->pending, data, bytes) < 0) {
         stream->refused = true;
         fail(&stream->refusal, ERROR_INTERNAL, "a piece of %zu bytes is too large", bytes);

@@ -32,6 +32,7 @@ enum {
 };
 
 struct http_connection {
+    struct http_server *server;
     TAILQ_ENTRY(http_connection) link;       /* waiting or busy; none once it is closed by us */
     TAILQ_ENTRY(http_connection) round_link; /* likewise */
     struct MHD_Connection *connection;
@@ -264,6 +265,7 @@ static void come(struct http_server *server, struct MHD_Connection *of, void **r
 {
     struct http_connection *connection = xcalloc(1, sizeof(*connection));
 
+    connection->server = server;
     connection->connection = of;
     wait_for_head(server, connection);
     TAILQ_INSERT_TAIL(&server->round, connection, round_link);
@@ -298,6 +300,13 @@ static struct http_connection *connection_of(struct MHD_Connection *connection)
         connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 
     return info == NULL ? NULL : info->socket_context;
+}
+
+struct http_server *connection_server(struct MHD_Connection *connection)
+{
+    const struct http_connection *inside = connection_of(connection);
+
+    return inside == NULL ? NULL : inside->server;
 }
 
 void connection_begins(struct http_request *request)

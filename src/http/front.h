@@ -1,7 +1,7 @@
 /*
  * The HTTP front from inside: what server.c (daemon and loop), connections.c (who is closed),
- * request.c (from head to answer), body.c (memory of bodies) and answer.c (building the response)
- * share. Nobody outside this room includes it.
+ * request.c (from head to answer), refusal.c (what libmicrohttpd refuses), body.c (memory of
+ * bodies) and answer.c (building the response) share. Nobody outside this room includes it.
  *
  * A request that waits for its answer rests in one of two ways. Parked: MHD keeps the connection in
  * its ready list and asks again on every run, which costs nanoseconds, and the answer leaves in the
@@ -19,14 +19,9 @@
 #include "server.h"
 
 enum {
-    PARK_MOST = 128, /* requests parked at once */
-    PARK_US = 2000,  /* longest time parked */
-    /*
-     * Request head and answer head of one connection share it, and MHD clears all of it after every
-     * request: 32 KiB cost 12 % of a request's time.
-     */
-    CONNECTION_MEMORY_BYTES = 20 * 1024,
-    ANSWER_SPARE_BYTES = 1024, /* of it, for what MHD writes into an answer's head itself */
+    PARK_MOST = 128,           /* requests parked at once */
+    PARK_US = 2000,            /* longest time parked */
+    ANSWER_SPARE_BYTES = 1024, /* of head_bytes, for what MHD writes into an answer's head itself */
     DISCARD_BYTES = 64 << 20,  /* of a refused body, read so that the client sees the answer */
     RUNS_TO_READ = 1,          /* how often MHD must run until it has read what is there */
     RUNS_TO_SEND = 2, /* and sent the answer of a parked request, and noticed that all was sent */
@@ -37,10 +32,11 @@ enum {
 };
 
 enum request_phase {
-    PHASE_LINE,    /* the request line is there; on_head was not called yet */
-    PHASE_BODY,    /* announced; its body is being read */
-    PHASE_WAITING, /* complete; the answer is due */
-    PHASE_ANSWERED /* the answer is with MHD */
+    PHASE_LINE,     /* the request line is there; on_head was not called yet */
+    PHASE_BODY,     /* announced; its body is being read */
+    PHASE_WAITING,  /* complete; the answer is due */
+    PHASE_ANSWERED, /* the answer is with MHD */
+    PHASE_REFUSED   /* by MHD itself; only the answer is left */
 };
 
 enum request_rest { REST_NONE, REST_PARKED, REST_SUSPENDED };
@@ -116,6 +112,7 @@ struct http_server {
 
     struct request_list memory_line;
     size_t body_memory, body_used;
+    size_t head_bytes;              /* that a request's head and its answer's share */
     struct http_request *overdraft; /* the one request that may exceed the body memory */
 
     struct http_request
@@ -141,6 +138,8 @@ void server_forget(struct http_request *request);
 /* MHD_NotifyConnectionCallback */
 void connections_note(void *context, struct MHD_Connection *connection, void **socket_context,
                       enum MHD_ConnectionNotificationCode code);
+/* NULL: none of ours, or it is just coming */
+struct http_server *connection_server(struct MHD_Connection *connection);
 void connection_begins(struct http_request *request); /* its head is there */
 void connection_ends(struct http_request *request);   /* before its connection is forgotten */
 /* At the end of a turn: closes who took too long, or who must go. */
@@ -156,6 +155,16 @@ enum MHD_Result request_handle(void *context, struct MHD_Connection *connection,
 void request_over(void *context, struct MHD_Connection *connection, void **request,
                   enum MHD_RequestTerminationCode code);
 void request_end(struct http_request *request, bool client_left);
+/* MHD wants to refuse with this status what is under way: the handlers' answer goes out instead. */
+void request_refuse(struct http_server *server, struct MHD_Connection *connection, unsigned status);
+
+/* refusal.c */
+
+/* The library's MHD_queue_response(); by that name ours is called, which is for the library. */
+enum MHD_Result refusal_pass(struct MHD_Connection *connection, unsigned status,
+                             struct MHD_Response *response);
+/* Writes a whole answer to the socket, as far as that takes it at once. Takes over its body. */
+void refusal_send(struct http_request *request, const struct http_answer *answer);
 
 /* body.c */
 enum body_taken { BODY_TAKEN, BODY_WAITS, BODY_TOO_LARGE };

@@ -15,6 +15,8 @@
 #include "text.h"
 
 static char no_query[] = "";
+static const char bad_framing[] =
+    "The request's framing headers contradict each other: Content-Length, Transfer-Encoding.";
 
 /* ---- objects --------------------------------------------------------------------------------- */
 
@@ -123,7 +125,7 @@ static enum MHD_Result hand_over_answer(struct http_request *request)
     unsigned status = request->status;
     request->phase = PHASE_ANSWERED;
     request->since_us = loop_now_us(request->server->loop);
-    enum MHD_Result result = MHD_queue_response(request->connection, status, response);
+    enum MHD_Result result = refusal_pass(request->connection, status, response);
     MHD_destroy_response(response); /* MHD has its own reference */
     return result;
 }
@@ -164,7 +166,7 @@ static enum MHD_Result begin(struct http_request *request, const char *url, cons
     connection_begins(request);
     server->announced_in_hook |= server->in_hook;
     if (request->bad_framing) {
-        server->handlers.on_bad_framing(server->handlers.context, request);
+        server->handlers.on_refused(server->handlers.context, request, 400, bad_framing);
         return hand_over_answer(request); /* MHD closes: what follows may be anything */
     }
     request->body_limit = server->body_memory;
@@ -270,7 +272,7 @@ static size_t answer_room(const struct http_request *request)
     size_t used = ANSWER_SPARE_BYTES + request->header_count * sizeof(struct http_request *) * 8;
     if (info != NULL)
         used += info->header_size;
-    return used < CONNECTION_MEMORY_BYTES ? CONNECTION_MEMORY_BYTES - used : 0;
+    return used < request->server->head_bytes ? request->server->head_bytes - used : 0;
 }
 
 void http_answer(struct http_request *request, const struct http_answer *answer)
@@ -279,6 +281,10 @@ void http_answer(struct http_request *request, const struct http_answer *answer)
     if (request->answered)
         abort(); /* two answers: the second would be another request's */
     request->answered = true;
+    if (request->phase == PHASE_REFUSED) {
+        refusal_send(request, answer);
+        return;
+    }
     request->response = answer_build(answer, answer_room(request), &request->status);
     if (request->rest == REST_NONE)
         return; /* inside a callback, or its body is still coming */
@@ -311,9 +317,10 @@ enum MHD_Result request_handle(void *context, struct MHD_Connection *connection,
     case PHASE_BODY:
         return *data_bytes > 0 ? take_body(request, data, data_bytes) : complete(request);
     case PHASE_WAITING:
-        return MHD_YES; /* parked */
-    case PHASE_ANSWERED:
-        return MHD_NO; /* MHD did not take the answer */
+        return MHD_YES;  /* parked */
+    case PHASE_ANSWERED: /* MHD did not take the answer */
+    case PHASE_REFUSED:
+        return MHD_NO;
     }
     return MHD_NO;
 }
@@ -347,4 +354,19 @@ void request_over(void *context, struct MHD_Connection *connection, void **ret_r
         TAILQ_INSERT_TAIL(&server->ended, request, link);
     else
         request_end(request, request->client_left);
+}
+
+/* A request object of its own: the one the refused bytes may belong to ends as any that fails. */
+void request_refuse(struct http_server *server, struct MHD_Connection *connection, unsigned status)
+{
+    struct http_request *request = new_request(server, connection);
+
+    request->phase = PHASE_REFUSED;
+    request->method = "";
+    request->path = "";
+    request->query = no_query;
+    server->announced_in_hook |= server->in_hook;
+    server->handlers.on_refused(server->handlers.context, request, status, NULL);
+    request->connection = NULL;
+    request_end(request, false);
 }

@@ -185,9 +185,9 @@ static int start_daemon(struct http_server *server, const struct http_options *o
         MHD_OPTION_CONNECTION_LIMIT, options->connections + CONNECTION_SPARES,
         MHD_OPTION_NOTIFY_CONNECTION, connections_note, (void *)server,
         MHD_OPTION_CONNECTION_TIMEOUT, options->idle_seconds, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)CONNECTION_MEMORY_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-        MHD_OPTION_URI_LOG_CALLBACK, request_line, (void *)server, MHD_OPTION_UNESCAPE_CALLBACK,
-        keep_escapes, (void *)server, MHD_OPTION_NOTIFY_COMPLETED, request_over, (void *)server,
+        server->head_bytes, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK,
+        request_line, (void *)server, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, (void *)server,
+        MHD_OPTION_NOTIFY_COMPLETED, request_over, (void *)server,
         MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
     if (server->daemon == NULL)
         return fail_errno(err, "http: libmicrohttpd did not start");
@@ -206,6 +206,7 @@ int http_server_new(const struct http_options *options, struct http_server **ret
     server->loop = options->loop;
     server->handlers = options->handlers;
     server->body_memory = options->body_memory;
+    server->head_bytes = options->head_bytes;
     server->connection_limit = options->connections;
     server->idle_us = (int64_t)options->idle_seconds * 1000000;
     server->listen_fd = -1;

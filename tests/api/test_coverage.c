@@ -367,6 +367,9 @@ static const struct {
     const char *test, *words;
 } elsewhere[] = {
     { ERROR_GENERAL_NOT_UTF8, "system/test_executions.py", "Malformed UTF-8" },
+    { ERROR_GENERAL_URI_TOO_LONG, "system/test_hostile.py", "general_uri_too_long" },
+    { ERROR_GENERAL_HTTP_VERSION_UNSUPPORTED, "system/test_hostile.py",
+      "general_http_version_unsupported" },
     { ERROR_GENERAL_TOO_MANY_HEADERS, "system/test_heads.py", "general_too_many_headers" },
     { ERROR_FUNCTION_SYNCHRONOUS_TIMEOUT, "system/test_limits.py", "function_synchronous_timeout" },
     { ERROR_FUNCTION_ASYNCHRONOUS_TIMEOUT, "run/test_queue.c", "Asynchronous function execution" },

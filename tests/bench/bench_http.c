@@ -125,6 +125,7 @@ int main(int argc, char **argv)
         .connections = 1000,
         .idle_seconds = 60,
         .body_memory = 64 << 20,
+        .head_bytes = 20480,
         .handlers = { .on_head = on_head, .on_complete = on_complete, .on_end = on_end }
     };
     if (loop_new(&loop, &err) < 0)

@@ -124,11 +124,13 @@ static enum http_body on_head(void *context, struct http_request *request, size_
     return HTTP_BODY_STREAM;
 }
 
-static void on_bad_framing(void *context, struct http_request *request)
+static void on_refused(void *context, struct http_request *request, unsigned status,
+                       const char *reason)
 {
     struct echo_server *echo = context;
-    atomic_fetch_add(&echo->bad_framings, 1);
-    answer_text(request, 400, "bad framing");
+    auto_free char *text = xasprintf("refused: %u %s", status, reason != NULL ? "framing" : "");
+    atomic_fetch_add(&echo->unread, 1);
+    answer_text(request, status, text);
 }
 
 static void resume_body(void *context)
@@ -233,9 +235,10 @@ struct echo_server *echo_start(size_t body_memory, unsigned idle_seconds, unsign
                                     .connections = connections,
                                     .idle_seconds = idle_seconds,
                                     .body_memory = body_memory,
+                                    .head_bytes = 20480,
                                     .handlers = { .context = echo,
                                                   .on_head = on_head,
-                                                  .on_bad_framing = on_bad_framing,
+                                                  .on_refused = on_refused,
                                                   .on_data = on_data,
                                                   .on_complete = on_complete,
                                                   .on_too_large = on_too_large,
@@ -256,7 +259,7 @@ void echo_stop(struct echo_server *echo)
 {
     loop_post(echo->loop, stop_loop, echo->loop);
     pthread_join((pthread_t)echo->thread, NULL);
-    assert_int_equal(echo->heads + echo->bad_framings, echo->ended);
+    assert_int_equal(echo->heads + echo->unread, echo->ended);
     loop_free(echo->loop);
     close(echo->listen_fd);
     unlink(echo->file);

@@ -18,7 +18,7 @@ struct echo_server {
     size_t body_bytes;         /* of the stream under way */
     bool refused_once;
     char *file; /* path of what /file answers */
-    atomic_int stopped, heads, completes, ended, left, refused, too_large, bad_framings;
+    atomic_int stopped, heads, completes, ended, left, refused, too_large, unread;
 };
 
 struct echo_server *echo_start(size_t body_memory, unsigned idle_seconds, unsigned connections);

@@ -16,6 +16,7 @@
 
 #include "echo_server.h"
 #include "mem.h"
+#include "text.h"
 
 enum { MIB = 1 << 20 };
 
@@ -332,23 +333,55 @@ static void a_large_body_comes_back_whole(void **state)
     close(client);
 }
 
-static void contradicting_framing_is_refused(void **state)
+/* The answer is the handlers' whoever refuses: us, or libmicrohttpd with a page of its own. */
+static void what_is_no_request_is_refused(void **state)
 {
     struct echo_server *echo = *state;
-    const char *const heads[] = {
-        "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
-        "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\n",
-        "POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
-        "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: x\r\n\r\n",
-        "GET /echo HTTP/1.1\r\n\r\n",
+    static const struct {
+        const char *head, *said;
+    } rows[] = {
+        { "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n"
+          "Transfer-Encoding: chunked\r\n\r\n",
+          "400 framing" },
+        { "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\n",
+          "400 framing" },
+        { "POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+          "400 framing" },
+        { "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: x\r\n\r\n", "400 " },
+        { "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999999999999999\r\n\r\n",
+          "413 " },
+        { "GET /echo HTTP/1.1\r\n\r\n", "400 " },
+        { "GET /echo HTTP/3.0\r\nHost: h\r\n\r\n", "505 " },
     };
-    for (size_t i = 0; i < COUNT(heads); i++) {
+    for (size_t i = 0; i < COUNT(rows); i++) {
         int client = echo_connect(echo);
-        exchange(client, heads[i], "HTTP/1.1 400 ", "");
+        auto_free char *start = xasprintf("HTTP/1.1 %.3s ", rows[i].said);
+        auto_free char *end = xasprintf("\r\n\r\nrefused: %s", rows[i].said);
+        echo_send(client, rows[i].head);
+        auto_free char *answer = echo_receive(client, true);
+        assert_int_equal(strncmp(answer, start, strlen(start)), 0);
+        assert_true(text_ends(answer, end));
+        assert_null(strstr(answer + 1, "HTTP/1.1 ")); /* one head */
+        assert_null(strstr(answer, "999"));
+        assert_null(strstr(answer, "x-bad"));
+        assert_has(answer, "x-block: two\r\n");
         assert_true(echo_is_closed(client));
         close(client);
     }
     assert_int_equal(echo->heads, 0);
+    assert_int_equal(echo->unread, COUNT(rows));
+}
+
+static void a_body_that_breaks_off_in_nonsense_is_refused(void **state)
+{
+    struct echo_server *echo = *state;
+    int client = echo_connect(echo);
+    exchange(client, "POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
+             "HTTP/1.1 400 ", "\r\n\r\nrefused: 400 ");
+    assert_true(echo_is_closed(client));
+    close(client);
+    echo_wait(&echo->ended, 2); /* the request itself, and its refusal */
+    assert_int_equal(echo->completes, 0);
 }
 
 static void a_head_beyond_its_memory_is_refused(void **state)
@@ -358,7 +391,12 @@ static void a_head_beyond_its_memory_is_refused(void **state)
     auto_free char *value = letters(40000);
     auto_free char *request = xasprintf("GET /echo HTTP/1.1\r\nHost: h\r\nX-Long: %s\r\n\r\n",
                                         value);
-    exchange(client, request, "HTTP/1.1 431 ", "");
+    exchange(client, request, "HTTP/1.1 431 ", "\r\n\r\nrefused: 431 ");
+    close(client);
+    client = echo_connect(echo);
+    echo_send(client, "GET /");
+    echo_send(client, value);
+    exchange(client, "", "HTTP/1.1 414 ", "\r\n\r\nrefused: 414 ");
     close(client);
     assert_int_equal(echo->heads, 0);
 }
@@ -537,7 +575,8 @@ int main(void)
         SERVED(too_large_bodies_are_answered),
         SERVED(a_stream_that_is_refused_comes_again),
         SERVED(a_large_body_comes_back_whole),
-        SERVED(contradicting_framing_is_refused),
+        SERVED(what_is_no_request_is_refused),
+        SERVED(a_body_that_breaks_off_in_nonsense_is_refused),
         SERVED(a_head_beyond_its_memory_is_refused),
         SERVED(a_chunk_whose_head_does_not_end_is_closed),
         SERVED(an_end_right_behind_a_request_is_noticed),

@@ -115,5 +115,6 @@ const struct endpoint_files upload_files = {
     .end = part_end,
     .release = upload_release,
     .limit = upload_limit,
+    .limit_setting = "package_size",
     .file = "code",
 };
