@@ -101,7 +101,7 @@ void refusal_send(struct http_request *request, const struct http_answer *answer
     if (said_bytes > 0)
         memcpy(body, said, said_bytes);
     struct MHD_Response *response = answer_build(answer, HEAD_BYTES, &status);
-    buffer_init(&text, 2 * HEAD_BYTES + said_bytes);
+    buffer_init(&text, (size_t)2 * HEAD_BYTES + said_bytes);
     add_head(&text, status, response, said_bytes);
     buffer_add(&text, body, said_bytes);
     if (info != NULL) { /* a client that does not take this at once goes without */
