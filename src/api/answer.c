@@ -15,7 +15,7 @@
 
 enum { HEADERS_MAX = 40 };
 
-void answer_error(const struct error *err, struct buffer *out, unsigned *ret_status)
+static void answer_error(const struct error *err, struct buffer *out, unsigned *ret_status)
 {
     const struct error_row *row = &error_rows[err->type];
     /* Internals are for the log alone. */
@@ -67,7 +67,7 @@ static void add_cors(struct call *call, struct http_header *headers, size_t *cou
     add(headers, count, "Vary", "Origin");
 }
 
-void answer_headers(struct call_inside *inside, struct http_header *headers, size_t *count)
+static void answer_headers(struct call_inside *inside, struct http_header *headers, size_t *count)
 {
     struct call *call = &inside->call;
 

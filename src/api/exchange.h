@@ -127,8 +127,4 @@ bool stream_data(struct exchange *exchange, struct http_request *request, const 
 void stream_complete(struct exchange *exchange, struct http_request *request);
 void stream_free(struct call_inside *inside);
 
-/* cors.c, errors */
-void answer_headers(struct call_inside *inside, struct http_header *headers, size_t *count);
-void answer_error(const struct error *err, struct buffer *out, unsigned *ret_status);
-
 #endif

@@ -49,8 +49,8 @@ static void add_escaped(struct buffer *out, const char *text)
     }
 }
 
-void page_show(struct http_request *request, unsigned status, const char *heading, const char *text,
-               const char *execution_id)
+static void page_show(struct http_request *request, unsigned status, const char *heading,
+                      const char *text, const char *execution_id)
 {
     const struct http_header headers[] = {
         { "Content-Type", "text/html; charset=UTF-8" },

@@ -11,7 +11,5 @@
 /* Answers with the page of an error, or of a bare status. */
 void page_error(struct http_request *request, const struct error *err);
 void page_status(struct http_request *request, unsigned status, const char *execution_id);
-void page_show(struct http_request *request, unsigned status, const char *heading, const char *text,
-               const char *execution_id);
 
 #endif

@@ -28,7 +28,7 @@ static void flush_due(void *context)
     job_log_flush(context);
 }
 
-void job_log_add(struct job *job, const char *text, size_t bytes)
+static void job_log_add(struct job *job, const char *text, size_t bytes)
 {
     struct loop *loop = job->builder->options.loop;
 

@@ -46,6 +46,8 @@ static void builder_unlink(struct builder *builder, struct job *job)
     *(job->running ? &builder->running : &builder->waiting) -= 1;
 }
 
+static void builder_next(struct builder *builder);
+
 void builder_job_done(struct job *job)
 {
     struct builder *builder = job->builder;
@@ -60,7 +62,7 @@ static void builder_retry(void *context)
     builder_next(context);
 }
 
-void builder_next(struct builder *builder)
+static void builder_next(struct builder *builder)
 {
     const struct settings *settings = builder->options.settings;
     struct error err;

@@ -72,7 +72,6 @@ int job_mark_failed(struct job *job, struct db *db, struct error *err);
 void job_log_open(struct job *job);
 int job_log_pipe(struct job *job, int *ret_write_end, struct error *err);
 void job_log_drain(struct job *job); /* what is still in the pipe, then closes our end */
-void job_log_add(struct job *job, const char *text, size_t bytes);
 /* one of ours, with time and name */
 void job_log_line(struct job *job, const char *colour, const char *text);
 void job_log_flush(struct job *job); /* to the store, in order with everything submitted later */
@@ -80,6 +79,5 @@ void job_log_close(struct job *job);
 
 /* builder.c */
 void builder_job_done(struct job *job);
-void builder_next(struct builder *builder);
 
 #endif

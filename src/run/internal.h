@@ -190,7 +190,6 @@ void worker_break(struct worker *worker, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void worker_assign(struct worker *worker, struct run_call *call);
 void worker_give(struct worker *worker, struct pool *pool); /* a BOOTED spare becomes the pool's */
-void worker_release_call(struct worker *worker, struct run_call *call);
 bool worker_has_room(const struct worker *worker);
 bool worker_is_serial(const struct worker *worker);
 void worker_free(struct worker *worker); /* without any event: the end of the run */

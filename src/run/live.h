@@ -26,15 +26,12 @@ struct registry_change {
 };
 
 void live_project_free(struct live_project *project);
-void live_key_free(struct live_key *key);
-void live_rule_free(struct live_rule *rule);
 
 /* Everything there is, for the start. The caller owns all of it. */
 int live_read_all(struct db *db, struct live_project ***ret_projects, size_t *ret_count,
                   struct registry_change **ret_change, struct error *err);
 
-/* registry_read.c; NULL-terminated list of the strings in a JSON list, {NULL} if it is none. */
-char **live_list(const char *json);
+/* registry_read.c; a list of texts that ends with NULL */
 void live_list_free(char **list);
 
 #endif

@@ -27,6 +27,14 @@ static void keep(struct output *output, const char *bytes, size_t size)
     output->total += size;
 }
 
+/* The tail is kept. */
+static void output_close(struct output *output)
+{
+    if (output->watch != NULL)
+        loop_watch_remove(output->loop, steal(output->watch));
+    fd_close(&output->fd);
+}
+
 /* One read; false when nothing came. */
 static bool read_once(struct output *output)
 {
@@ -76,13 +84,6 @@ void output_drain(struct output *output)
     for (int i = 0; i < 4 && output->fd >= 0; i++)
         if (!read_once(output))
             break;
-}
-
-void output_close(struct output *output)
-{
-    if (output->watch != NULL)
-        loop_watch_remove(output->loop, steal(output->watch));
-    fd_close(&output->fd);
 }
 
 void output_release(struct output *output)

@@ -30,7 +30,6 @@ struct output {
 int output_open(struct output *output, struct loop *loop, int fd, char *scratch,
                 size_t scratch_bytes, loop_task *flooded, void *context, struct error *err);
 void output_drain(struct output *output); /* reads what is there now (bounded) */
-void output_close(struct output *output); /* keeps the tail */
 void output_release(struct output *output);
 void output_tail(const struct output *output, struct buffer *out);
 

@@ -61,7 +61,7 @@ void live_project_free(struct live_project *project)
     free(project);
 }
 
-void live_key_free(struct live_key *key)
+static void live_key_free(struct live_key *key)
 {
     if (key == NULL)
         return;
@@ -71,7 +71,7 @@ void live_key_free(struct live_key *key)
     free(key);
 }
 
-void live_rule_free(struct live_rule *rule)
+static void live_rule_free(struct live_rule *rule)
 {
     if (rule == NULL)
         return;

@@ -23,7 +23,8 @@ static void add_pointer(void ***list, size_t *count, void *value)
         (list) = (__typeof__(list))list_;     \
     } while (0)
 
-char **live_list(const char *json)
+/* NULL-terminated list of the strings in a JSON list, {NULL} if it is none. */
+static char **live_list(const char *json)
 {
     json_t *root = json == NULL ? NULL : json_loads(json, 0, NULL);
     size_t size = json_array_size(root);

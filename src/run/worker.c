@@ -287,7 +287,7 @@ void worker_assign(struct worker *worker, struct run_call *call)
 }
 
 /* Takes the call out of the table. The caller completes it and then reports EVENT_DONE. */
-void worker_release_call(struct worker *worker, struct run_call *call)
+static void worker_release_call(struct worker *worker, struct run_call *call)
 {
     uint16_t number = (uint16_t)(call->request_id & 0xffff);
     struct worker_slot *slot = &worker->slots[number - 1];

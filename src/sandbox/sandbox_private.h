@@ -195,9 +195,6 @@ _Noreturn void steps_run(struct prepared *prepared);
 const char *steps_name(int step);
 enum { STEP_TRIAL = 900, STEP_CLONE = 901 };
 
-/* start.c */
-pid_t start_clone(uint64_t flags, int cgroup_directory, int *ret_pidfd);
-
 /* landlock.c */
 int landlock_abi(void);
 int landlock_apply(const struct prepared *prepared, const char **ret_detail);

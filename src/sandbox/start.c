@@ -18,7 +18,7 @@
 
 enum { START_WAIT_MS = 10000 };
 
-pid_t start_clone(uint64_t flags, int cgroup_directory, int *ret_pidfd)
+static pid_t start_clone(uint64_t flags, int cgroup_directory, int *ret_pidfd)
 {
     const uint64_t group = cgroup_directory >= 0 ? (uint64_t)(unsigned)cgroup_directory : 0;
     struct clone_args arguments = {

@@ -145,8 +145,9 @@ static int bind_column(struct db *db, sqlite3_stmt *statement, int index,
     return fail(err, ERROR_INTERNAL, "a column of kind %d", (int)column->kind);
 }
 
-int entity_bind(struct db *db, sqlite3_stmt *statement, enum entity_type type, const void *entity,
-                struct error *err)
+/* The struct's fields as parameters of a generated insert or update; borrowed. */
+static int entity_bind(struct db *db, sqlite3_stmt *statement, enum entity_type type,
+                       const void *entity, struct error *err)
 {
     const struct entity *row = &entities[type];
     int most = sqlite3_bind_parameter_count(

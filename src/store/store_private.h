@@ -157,9 +157,6 @@ union any_entity {
     struct rule rule;
 };
 
-/* The struct's fields as parameters of a generated insert or update; borrowed. */
-int entity_bind(struct db *db, sqlite3_stmt *statement, enum entity_type type, const void *entity,
-                struct error *err);
 /* The row of a generated select; ret_entity is filled whole, and untouched on failure. */
 int entity_read(struct db *db, sqlite3_stmt *statement, enum entity_type type, void *ret_entity,
                 struct error *err);

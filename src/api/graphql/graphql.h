@@ -315,12 +315,10 @@ bool gql_prepare(struct arena *arena, const struct gql_schema *schema,
                  const struct gql_limits *limits, struct gql_request *request);
 void gql_request_release(struct gql_request *request);
 
-/* The parts of gql_prepare, in order; each says what it finds in request->errors. */
+/* Parts of gql_prepare, in order; each says what it finds in request->errors. */
 void gql_check(const struct gql_schema *schema, struct gql_request *request);
 void gql_check_uses(const struct gql_schema *schema, struct gql_request *request);
-void gql_measure(const struct gql_limits *limits, struct gql_request *request);
 void gql_read_variables(const struct gql_schema *schema, struct gql_request *request);
-void gql_plan(struct arena *arena, const struct gql_schema *schema, struct gql_request *request);
 
 /* A literal may stand for the type; variables inside are not looked at. */
 void gql_check_literal(const struct gql_schema *schema, struct gql_errors *errors,

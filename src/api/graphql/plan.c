@@ -125,7 +125,7 @@ static void judge(const struct gql_limits *limits, struct gql_request *request,
 }
 
 /* Whatever is in the document is measured, so that no cycle is left; one operation is judged. */
-void gql_measure(const struct gql_limits *limits, struct gql_request *request)
+static void gql_measure(const struct gql_limits *limits, struct gql_request *request)
 {
     struct measuring measuring = { .errors = &request->errors };
 
@@ -287,7 +287,8 @@ static struct gql_step *plan_steps(struct planning *planning, const struct gql_o
     return steps;
 }
 
-void gql_plan(struct arena *arena, const struct gql_schema *schema, struct gql_request *request)
+static void gql_plan(struct arena *arena, const struct gql_schema *schema,
+                     struct gql_request *request)
 {
     struct planning planning = { arena, schema, request };
     struct source source = { .selections = request->operation->selections };
