@@ -215,6 +215,15 @@ uint64_t sandbox_memory(struct sandbox_host *host, const struct sandbox_child *c
 bool sandbox_is_over_memory(struct sandbox_host *host, const struct sandbox_child *child,
                             uint32_t slot_uid, uint64_t limit_bytes);
 
+/*
+ * The watch of processes, as often: true when the tree has more than limit_tasks processes and
+ * threads together (0: no limit), those that left it and those that nobody waited for included.
+ * Always false where the kernel holds that limit itself: with a cgroup, a slot or a user namespace.
+ * The caller then kills the tree and reports the limit of processes.
+ */
+bool sandbox_is_over_processes(struct sandbox_host *host, const struct sandbox_child *child,
+                               uint32_t slot_uid, uint32_t limit_tasks);
+
 /* Kills and removes what an earlier daemon left behind; returns how many processes. */
 int sandbox_sweep(struct sandbox_host *host);
 

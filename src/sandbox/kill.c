@@ -1,7 +1,7 @@
 /*
  * Ending a child with everything it started, by the surest means there is: the init of its
  * namespace, its cgroup, its uid; and where there is none of these, its descendants, what carries
- * its mark, and orphans that are plainly not ours.
+ * its tag or its mark, and orphans that are plainly not ours.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +20,7 @@
 
 enum {
     ENVIRONMENT_BYTES = 2 * 1024 * 1024,
-    KILL_ROUNDS = 40,
+    STOP_ROUNDS = 40,
     SWEEP_ROUNDS = 500,
     SWEEP_WAIT_US = 10000
 };
@@ -93,36 +93,73 @@ static bool is_stray(const struct sandbox_private *inner, const struct process *
            strstr(status, "\nSeccomp:\t2") != NULL && !carries_mark(inner, process->pid, NULL);
 }
 
-static bool is_member(struct sandbox_private *inner, const struct process_table *table,
-                      const struct process *process, const struct sandbox_child *child)
+static bool is_member(const struct sandbox_private *inner, const struct process *process,
+                      const struct sandbox_child *child)
 {
-    if (process->uid != geteuid() || process->pid == inner->supervisor) {
+    if (process->uid != geteuid() || process->top == 0) {
         return false;
     }
-    return processes_is_below(table, process->pid, child->pid) ||
+    return processes_is_of(process, child) ||
            (!is_known(inner, process->pid) && carries_mark(inner, process->pid, &child->worker_id));
 }
 
-/* The tree of a child that shares the daemon's uid and has no namespace. */
-static int kill_members(struct sandbox_host *host, const struct sandbox_child *child)
+struct members {
+    pid_t *pids; /* rising */
+    size_t count;
+};
+
+static int by_number(const void *left, const void *right)
 {
-    struct sandbox_private *inner = host->inner;
-    int killed = 0;
-    for (int round = 0; round < KILL_ROUNDS; round++) {
-        const struct process_table *table = processes_read(inner, 0);
-        int before = killed;
-        for (size_t i = 0; i < table->count; i++) {
-            if (is_member(inner, table, &table->rows[i], child) ||
-                is_stray(inner, &table->rows[i])) {
-                kill(table->rows[i].pid, SIGKILL);
-                killed++;
-            }
+    pid_t one = *(const pid_t *)left, other = *(const pid_t *)right;
+    return (one > other) - (one < other);
+}
+
+static bool has_member(const struct members *members, pid_t pid)
+{
+    return members->count != 0 &&
+           bsearch(&pid, members->pids, members->count, sizeof(pid), by_number) != NULL;
+}
+
+/* Stops whoever belongs to the child, and puts them in place of those who did a look ago. Returns
+ * whether somebody is new. */
+static bool stop_members(struct sandbox_private *inner, const struct sandbox_child *child,
+                         struct members *members)
+{
+    const struct process_table *table = processes_read(inner, 0);
+    struct members now = { .pids = xcalloc(table->count + 1, sizeof(pid_t)) };
+    bool is_more = false;
+    for (size_t i = 0; i < table->count; i++) {
+        pid_t pid = table->rows[i].pid;
+        if (!is_member(inner, &table->rows[i], child) && !is_stray(inner, &table->rows[i])) {
+            continue;
         }
-        if (killed == before) {
-            break;
+        now.pids[now.count++] = pid;
+        if (!has_member(members, pid)) {
+            kill(pid, SIGSTOP);
+            is_more = true;
         }
     }
-    return killed;
+    free(members->pids);
+    *members = now;
+    return is_more;
+}
+
+/*
+ * The tree of a child that shares the daemon's uid and has no namespace. All are stopped before any
+ * is killed: the stopped cannot fork, keep their children below them and keep the account's limit
+ * of processes used up, so that a fork bomb runs out of members that are new.
+ */
+static void kill_members(struct sandbox_host *host, const struct sandbox_child *child)
+{
+    struct members members = { 0 };
+    int round = 0;
+    while (round < STOP_ROUNDS && stop_members(host->inner, child, &members)) {
+        round++;
+    }
+    for (size_t i = 0; i < members.count; i++) {
+        kill(members.pids[i], SIGKILL);
+    }
+    free(members.pids);
 }
 
 static bool is_init(const struct sandbox_child *child)
@@ -180,7 +217,7 @@ bool sandbox_is_empty(struct sandbox_host *host, const struct sandbox_child *chi
     bool is_slot = slot_uid != 0 && inner->use_slots;
     for (size_t i = 0; i < table->count; i++) {
         const struct process *process = &table->rows[i];
-        if (is_slot ? process->uid == slot_uid : is_member(inner, table, process, child)) {
+        if (is_slot ? process->uid == slot_uid : is_member(inner, process, child)) {
             return false;
         }
     }

@@ -96,8 +96,14 @@ static void add_rlimit(struct prepared *prepared, const char *name, int resource
     };
 }
 
-/* Of the uid: in a slot or a user namespace that is this tree; else it is everything the daemon's
- * user runs. */
+/*
+ * Of the uid: in a slot or a user namespace that is this tree. Else the kernel counts everything
+ * the daemon's user runs, the watch (sandbox_is_over_processes) holds each tree to its own limit,
+ * and this one only bounds how far a tree gets between two looks. It cannot follow the limit of one
+ * tree: the api and all other workers count too, also those that start later (a node worker has a
+ * dozen threads, so that the 64 of worker_limit take a third of it), and a worker that runs cannot
+ * be given more.
+ */
 static uint64_t process_limit(const struct prepared *prepared, const struct sandbox_limit *limit)
 {
     bool own_count = prepared->change_identity || (prepared->clone_flags & CLONE_NEWUSER) != 0;
@@ -105,6 +111,18 @@ static uint64_t process_limit(const struct prepared *prepared, const struct sand
         return limit->processes + (prepared->has_init ? 1 : 0);
     }
     return prepared->inner->tasks_of_user + SHARED_USER_TASKS;
+}
+
+/* The tag of struct process, where processes can hide from their parent and share the daemon's uid.
+ */
+static void add_tag(struct prepared *prepared)
+{
+    uint64_t id = prepared->plan->worker_id;
+    if (prepared->has_init || prepared->change_identity || id == 0 || id >= TAG_SUM) {
+        return;
+    }
+    add_rlimit(prepared, "file locks", RLIMIT_LOCKS, id, id);
+    add_rlimit(prepared, "real-time CPU", RLIMIT_RTTIME, TAG_SUM - id, TAG_SUM - id);
 }
 
 /* Our own program, built with the address sanitizer, maps terabytes of shadow before it does
@@ -149,6 +167,7 @@ static void prepare_rlimits(const struct sandbox_host *host, struct prepared *pr
     if (limit->cpu_seconds != 0) {
         add_rlimit(prepared, "CPU time", RLIMIT_CPU, limit->cpu_seconds, limit->cpu_seconds + 1);
     }
+    add_tag(prepared);
 }
 
 static void prepare_identity(const struct sandbox_host *host, struct prepared *prepared)

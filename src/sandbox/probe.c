@@ -400,7 +400,7 @@ static void find_limits(struct sandbox_host *host)
     uint32_t tasks = 0;
     const struct process_table *table = processes_read(host->inner, 0);
     for (size_t i = 0; i < table->count; i++) {
-        tasks += table->rows[i].uid == geteuid();
+        tasks += table->rows[i].uid == geteuid() ? table->rows[i].tasks : 0;
     }
     host->inner->tasks_of_user = tasks;
 }

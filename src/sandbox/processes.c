@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -16,7 +17,7 @@
 #include "mem.h"
 #include "sandbox_private.h"
 
-enum { STATUS_BYTES = 4096, DEPTH_MAX = 4096 };
+enum { STATUS_BYTES = 4096 };
 
 static bool number_after(const char *text, const char *word, uint64_t *ret_value)
 {
@@ -28,7 +29,6 @@ static bool number_after(const char *text, const char *word, uint64_t *ret_value
     return true;
 }
 
-/* Zombies have neither memory nor a say; they are left out. */
 static bool read_process(int proc, const char *name, struct process *ret_process)
 {
     char path[64], text[STATUS_BYTES];
@@ -42,18 +42,90 @@ static bool read_process(int proc, const char *name, struct process *ret_process
         return false;
     }
     text[bytes] = '\0';
-    uint64_t parent = 0, uid = 0, kibibytes = 0;
+    uint64_t parent = 0, uid = 0, kibibytes = 0, threads = 1;
     const char *state = strstr(text, "\nState:\t");
-    if (state == NULL || state[8] == 'Z' || state[8] == 'X' ||
-        !number_after(text, "\nPPid:", &parent) || !number_after(text, "\nUid:", &uid)) {
+    if (state == NULL || state[8] == 'X' || !number_after(text, "\nPPid:", &parent) ||
+        !number_after(text, "\nUid:", &uid)) {
         return false;
     }
     number_after(text, "\nVmRSS:", &kibibytes); /* absent while a process ends */
+    number_after(text, "\nThreads:", &threads);
     *ret_process = (struct process){ .pid = (pid_t)strtol(name, NULL, 10),
                                      .parent = (pid_t)parent,
+                                     .top = -1,
                                      .uid = (uint32_t)uid,
+                                     .tasks = (uint32_t)threads,
+                                     /* else its first thread alone has ended */
+                                     .has_ended = state[8] == 'Z' && threads <= 1,
                                      .resident_bytes = kibibytes * 1024 };
     return true;
+}
+
+static int by_pid(const void *left, const void *right)
+{
+    pid_t one = ((const struct process *)left)->pid, other = ((const struct process *)right)->pid;
+    return (one > other) - (one < other);
+}
+
+static struct process *find(const struct process_table *table, pid_t pid)
+{
+    const struct process key = { .pid = pid };
+    return table->count == 0 ? NULL : bsearch(&key, table->rows, table->count, sizeof(key), by_pid);
+}
+
+/* The ended have neither memory nor a say; they count as tasks until their parent waits for them.
+ */
+static void drop_ended(struct process_table *table)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < table->count; i++) {
+        struct process *parent = NULL;
+        if (table->rows[i].has_ended) {
+            parent = find(table, table->rows[i].parent);
+        }
+        if (parent != NULL) {
+            parent->tasks++;
+        }
+    }
+    for (size_t i = 0; i < table->count; i++) {
+        if (!table->rows[i].has_ended) {
+            table->rows[kept++] = table->rows[i];
+        }
+    }
+    table->count = kept;
+}
+
+static uint32_t read_tag(pid_t pid)
+{
+    struct rlimit id, rest;
+    if (prlimit(pid, RLIMIT_LOCKS, NULL, &id) != 0 ||
+        prlimit(pid, RLIMIT_RTTIME, NULL, &rest) != 0 || id.rlim_max > TAG_SUM ||
+        rest.rlim_max != TAG_SUM - id.rlim_max) {
+        return 0;
+    }
+    return (uint32_t)id.rlim_max;
+}
+
+/* Goes up from a row to the first one whose top is known or can be told, then gives it to all on
+ * the way. A table is no snapshot: it may have gaps and even circles. */
+static void find_top(struct process_table *table, struct process *row, pid_t supervisor)
+{
+    struct process *end = row;
+    for (size_t steps = 0; end->top < 0; steps++) {
+        struct process *parent = find(table, end->parent);
+        if (end->parent == supervisor) {
+            end->top = end->pid;
+            end->worker_id = read_tag(end->pid);
+        } else if (parent == NULL || steps > table->count) {
+            end->top = 0;
+        } else {
+            end = parent;
+        }
+    }
+    for (; row != NULL && row->top < 0; row = find(table, row->parent)) {
+        row->top = end->top;
+        row->worker_id = end->worker_id;
+    }
 }
 
 const struct process_table *processes_read(struct sandbox_private *inner, int64_t max_age_us)
@@ -82,6 +154,13 @@ const struct process_table *processes_read(struct sandbox_private *inner, int64_
         table->rows[table->count++] = process;
     }
     closedir(proc);
+    if (table->count != 0) {
+        qsort(table->rows, table->count, sizeof(*table->rows), by_pid);
+    }
+    drop_ended(table);
+    for (size_t i = 0; i < table->count; i++) {
+        find_top(table, &table->rows[i], inner->supervisor);
+    }
     return table;
 }
 
@@ -91,27 +170,8 @@ void processes_release(struct process_table *table)
     *table = (struct process_table){ 0 };
 }
 
-static const struct process *find(const struct process_table *table, pid_t pid)
+bool processes_is_of(const struct process *process, const struct sandbox_child *child)
 {
-    for (size_t i = 0; i < table->count; i++) {
-        if (table->rows[i].pid == pid) {
-            return &table->rows[i];
-        }
-    }
-    return NULL;
-}
-
-bool processes_is_below(const struct process_table *table, pid_t pid, pid_t ancestor)
-{
-    for (int depth = 0; pid > 1 && depth < DEPTH_MAX; depth++) {
-        if (pid == ancestor) {
-            return true;
-        }
-        const struct process *process = find(table, pid);
-        if (process == NULL) {
-            return false;
-        }
-        pid = process->parent;
-    }
-    return false;
+    return process->top == child->pid ||
+           (process->worker_id != 0 && process->worker_id == child->worker_id);
 }

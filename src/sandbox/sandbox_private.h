@@ -15,11 +15,12 @@ enum {
     CONTROLLERS = 3,
     MOUNTS_MAX = 160,
     RULES_MAX = 128,
-    LIMITS_ROWS = 12,
+    LIMITS_ROWS = 14,
     TEXTS_MAX = 320,
     LIVE_MAX = 8192,
     PROTECTED_MAX = 4,
-    DESCRIPTORS_PREPARED = 4 /* 0, 1, 2 and the channel */
+    DESCRIPTORS_PREPARED = 4, /* 0, 1, 2 and the channel */
+    TAG_SUM = INT32_MAX       /* see struct process; fits every kernel's rlim_t */
 };
 
 /* A seccomp program in the form the kernel takes. */
@@ -34,15 +35,28 @@ struct cgroup_tree {
     char path[256];         /* absolute; "" when this controller is not ours to use */
 };
 
-struct process { /* one line of /proc, as the watch and the killer need it */
+/*
+ * One line of /proc, as the watch and the killer need it.
+ *
+ * The tag tells whose a process is that lost its parent, where nothing else does: two limits that
+ * mean nothing here (of file locks, which no kernel since 2.6 looks at, and of real-time CPU, which
+ * no child may use) are the worker's id and TAG_SUM less it. They are inherited and may only be
+ * lowered, so that nobody can get rid of them, nor turn them into those of another worker: that
+ * would need one of the two to rise.
+ */
+struct process {
     pid_t pid;
     pid_t parent;
+    pid_t top; /* itself or its ancestor that is a child of the supervisor; 0: not below it */
     uint32_t uid;
+    uint32_t tasks;     /* its threads, and its children that ended and were not waited for */
+    uint32_t worker_id; /* by the tag of top; 0: none that is whole */
+    bool has_ended;     /* while the table is being read */
     uint64_t resident_bytes;
 };
 
 struct process_table {
-    struct process *rows;
+    struct process *rows; /* by pid */
     size_t count;
     size_t capacity;
     int64_t read_at_us;
@@ -80,7 +94,7 @@ struct sandbox_private {
     bool refuse_signals; /* the filter knows the protected pids */
 
     struct cgroup_tree cgroups[CONTROLLERS];
-    uint32_t tasks_of_user; /* of the daemon's uid when it started */
+    uint32_t tasks_of_user; /* processes and threads of the daemon's uid when it started */
 
     struct process_table processes;
     struct live live[LIVE_MAX];
@@ -237,7 +251,8 @@ int identity_run_as(uint32_t uid, int (*routine)(void *context), void *context);
 /* processes.c */
 const struct process_table *processes_read(struct sandbox_private *inner, int64_t max_age_us);
 void processes_release(struct process_table *table);
-bool processes_is_below(const struct process_table *table, pid_t pid, pid_t ancestor);
+/* Below the child, or lost to it and found by its tag. */
+bool processes_is_of(const struct process *process, const struct sandbox_child *child);
 
 /* grant.c */
 int grant_prepare(struct sandbox_host *host, struct error *err);

@@ -1,7 +1,8 @@
 /*
- * How much memory a tree holds, and changing the limits of one that runs. With cgroups the kernel
- * counts and enforces; without, the sum of resident sizes is the first look and the proportional
- * sizes the exact one.
+ * How much memory and how many processes a tree holds, and changing the limits of one that runs.
+ * With cgroups the kernel counts and enforces; without, the sum of resident sizes is the first look
+ * and the proportional sizes the exact one, and processes are counted where they share the daemon's
+ * uid.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,14 +21,13 @@
 
 enum { TABLE_AGE_US = 50000, ROLLUP_BYTES = 8192 };
 
-static bool is_counted(const struct sandbox_host *host, const struct process_table *table,
-                       const struct process *process, const struct sandbox_child *child,
-                       uint32_t slot_uid)
+static bool is_counted(const struct sandbox_host *host, const struct process *process,
+                       const struct sandbox_child *child, uint32_t slot_uid)
 {
     if (slot_uid != 0 && host->inner->use_slots) {
         return process->uid == slot_uid;
     }
-    return processes_is_below(table, process->pid, child->pid);
+    return processes_is_of(process, child);
 }
 
 /* What lies in the child's own /tmp counts as memory: it is a tmpfs. */
@@ -67,7 +67,7 @@ static uint64_t sum(struct sandbox_host *host, const struct sandbox_child *child
     uint64_t bytes = tmpfs_bytes(host, child);
     for (size_t i = 0; i < table->count; i++) {
         const struct process *process = &table->rows[i];
-        if (is_counted(host, table, process, child, slot_uid)) {
+        if (is_counted(host, process, child, slot_uid)) {
             bytes += exact ? proportional_bytes(process) : process->resident_bytes;
         }
     }
@@ -100,6 +100,25 @@ bool sandbox_is_over_memory(struct sandbox_host *host, const struct sandbox_chil
            sum(host, child, slot_uid, true) > limit_bytes;
 }
 
+bool sandbox_is_over_processes(struct sandbox_host *host, const struct sandbox_child *child,
+                               uint32_t slot_uid, uint32_t limit_tasks)
+{
+    const struct sandbox_private *inner = host->inner;
+    bool kernel_holds = child->cgroup[0] != '\0' || (slot_uid != 0 && inner->use_slots) ||
+                        inner->use_user_namespace;
+    if (child->pid <= 0 || limit_tasks == 0 || kernel_holds) {
+        return false;
+    }
+    const struct process_table *table = processes_read(host->inner, TABLE_AGE_US);
+    uint64_t tasks = 0;
+    for (size_t i = 0; i < table->count; i++) {
+        if (processes_is_of(&table->rows[i], child)) {
+            tasks += table->rows[i].tasks;
+        }
+    }
+    return tasks > limit_tasks;
+}
+
 bool sandbox_hit_memory(struct sandbox_host *host, const struct sandbox_child *child)
 {
     return child->cgroup[0] != '\0' && cgroup_oom_kills(host, child->cgroup) != 0;
@@ -122,7 +141,7 @@ static int change_limits(void *context)
     for (size_t i = 0; i < change->table->count; i++) {
         const struct process *process = &change->table->rows[i];
         if (change->limit->memory_bytes != 0 &&
-            is_counted(change->host, change->table, process, change->child, change->slot_uid)) {
+            is_counted(change->host, process, change->child, change->slot_uid)) {
             prlimit(process->pid, RLIMIT_DATA, &data, NULL);
         }
     }

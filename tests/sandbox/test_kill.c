@@ -124,6 +124,34 @@ static void test_kill__ends_a_fork_bomb(void **state)
     assert_true(box_end(&child, box_slot(0)));
 }
 
+/* Without mark, session and parent, and never the same processes for two looks. */
+static void test_kill__ends_a_fork_bomb_that_left_the_tree(void **state)
+{
+    (void)state;
+    struct sandbox_child child;
+    if (access("/usr/bin/python3", X_OK) != 0) {
+        box_skip("python3 is not installed");
+    }
+    box_start("(setsid env -i /usr/bin/python3 -Ic '\n"
+              "import os\n"
+              "count = 0\n"
+              "while True:\n"
+              "    try:\n"
+              "        if os.fork() == 0:\n"
+              "            os.setsid()\n"
+              "            count = 0\n"
+              "        else:\n"
+              "            count += 1\n"
+              "    except OSError: pass\n"
+              "    if count == 2: os._exit(0)\n"
+              "' &); sleep 60",
+              box_slot(0), &child);
+    poll(NULL, 0, 500);
+
+    assert_true(box_end(&child, box_slot(0)));
+    assert_true(sandbox_is_empty(&box.host, &child, box_slot(0)));
+}
+
 static void test_kill__reaches_a_stopped_child(void **state)
 {
     (void)state;
@@ -211,6 +239,7 @@ int main(void)
         cmocka_unit_test(test_kill__leaves_nothing_of_the_tree),
         cmocka_unit_test(test_kill__spares_the_neighbour),
         cmocka_unit_test(test_kill__ends_a_fork_bomb),
+        cmocka_unit_test(test_kill__ends_a_fork_bomb_that_left_the_tree),
         cmocka_unit_test(test_kill__reaches_a_stopped_child),
         cmocka_unit_test(test_kill__may_be_repeated),
         cmocka_unit_test(test_sweep__removes_what_a_dead_daemon_left),

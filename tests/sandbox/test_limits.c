@@ -182,6 +182,125 @@ static void test_processes__are_bounded(void **state)
     assert_in_range(count, 10, 24);
 }
 
+/* Where all processes of the account are counted together, the watch counts those of each tree. */
+static bool is_watched(const struct sandbox_child *child)
+{
+    return box.profile == SANDBOX_BASIC && box.host.uid_count == 0 && child->cgroup[0] == '\0';
+}
+
+/* Whether the child is seen above most tasks: within some seconds where it shall be, else soon. */
+static bool is_over_tasks(const struct sandbox_child *child, uint32_t most, bool shall)
+{
+    int64_t until = clock_monotonic_us() + (shall ? 15000 : 300) * INT64_C(1000);
+    bool over = false;
+    while (!over && clock_monotonic_us() < until) {
+        over = sandbox_is_over_processes(&box.host, child, box_slot(0), most);
+        poll(NULL, 0, 20);
+    }
+    return over;
+}
+
+static void start_many(const char *script, struct sandbox_child *ret_child)
+{
+    struct sandbox_limit limit = small_limit();
+    limit.memory_bytes = 512 * mebibyte;
+    limit.processes = 60;
+    start_python(script, &limit, ret_child);
+}
+
+/* The script makes forty tasks, beside its own. */
+static void check_forty(const char *script)
+{
+    struct sandbox_child child;
+    start_many(script, &child);
+    bool watched = is_watched(&child);
+    bool over = is_over_tasks(&child, 40, watched);
+    bool over_more = is_over_tasks(&child, 44, false);
+    assert_false(sandbox_is_over_processes(&box.host, &child, box_slot(0), 0));
+    assert_true(box_end(&child, box_slot(0)));
+
+    assert_int_equal(over, watched);
+    assert_false(over_more);
+}
+
+static void test_tasks__processes_count(void **state)
+{
+    (void)state;
+    check_forty("import os, time\n"
+                "for i in range(40):\n"
+                "    if os.fork() == 0: break\n"
+                "time.sleep(60)");
+}
+
+static void test_tasks__threads_count(void **state)
+{
+    (void)state;
+    check_forty("import threading, time\n"
+                "threading.stack_size(65536)\n"
+                "for i in range(40): threading.Thread(target=time.sleep, args=(60,)).start()");
+}
+
+static void test_tasks__the_threads_of_an_ended_first_thread_count(void **state)
+{
+    (void)state;
+    check_forty("import ctypes, threading, time\n"
+                "threading.stack_size(65536)\n"
+                "for i in range(40): threading.Thread(target=time.sleep, args=(60,)).start()\n"
+                "ctypes.CDLL(None).syscall(60 if __import__('os').uname().machine == 'x86_64' "
+                "else 93, 0)");
+}
+
+static void test_tasks__the_ended_that_nobody_waited_for_count(void **state)
+{
+    (void)state;
+    check_forty("import os, time\n"
+                "for i in range(40):\n"
+                "    if os.fork() == 0: os._exit(0)\n"
+                "time.sleep(60)");
+}
+
+/* Out of the session, with a parent that is gone and an environment that is empty. */
+static void test_tasks__those_that_left_the_tree_count(void **state)
+{
+    (void)state;
+    check_forty("import os, time\n"
+                "for i in range(40):\n"
+                "    pid = os.fork()\n"
+                "    if pid == 0:\n"
+                "        os.setsid()\n"
+                "        if os.fork() != 0: os._exit(0)\n"
+                "        os.execve('/bin/sleep', ['sleep', '60'], {})\n"
+                "    os.waitpid(pid, 0)\n"
+                "time.sleep(60)");
+}
+
+/* Others are not blamed, whatever those that left the tree say about themselves. */
+static void test_tasks__a_neighbour_is_not_blamed(void **state)
+{
+    (void)state;
+    static const char script[] =
+        "import os, resource, sys, time\n"
+        "word, number = os.environ.get('FUNCTIOND_WORKER', '.1').split('.')\n"
+        "number = int(number) - 1\n"
+        "if resource.getrlimit(10)[1] > number: resource.setrlimit(10, (number, number))\n"
+        "if os.fork() == 0:\n"
+        "    os.setsid()\n"
+        "    for i in range(40):\n"
+        "        if os.fork() == 0:\n"
+        "            mark = '%s.%d' % (word, number)\n"
+        "            os.execve('/bin/sleep', ['sleep', '60'], {'FUNCTIOND_WORKER': mark})\n"
+        "    os._exit(0)\n"
+        "time.sleep(60)";
+    struct sandbox_child neighbour, forger;
+    start_many("import time; time.sleep(60)", &neighbour);
+    start_many(script, &forger);
+    bool over = is_over_tasks(&neighbour, 8, false);
+    assert_true(box_end(&forger, box_slot(0)));
+    assert_true(box_end(&neighbour, box_slot(0)));
+
+    assert_false(over);
+}
+
 static void test_files__are_bounded(void **state)
 {
     (void)state;
@@ -246,6 +365,12 @@ int main(void)
         cmocka_unit_test(test_memory__an_innocent_child_is_not_blamed),
         cmocka_unit_test(test_memory__is_measured),
         cmocka_unit_test(test_processes__are_bounded),
+        cmocka_unit_test(test_tasks__processes_count),
+        cmocka_unit_test(test_tasks__threads_count),
+        cmocka_unit_test(test_tasks__the_threads_of_an_ended_first_thread_count),
+        cmocka_unit_test(test_tasks__the_ended_that_nobody_waited_for_count),
+        cmocka_unit_test(test_tasks__those_that_left_the_tree_count),
+        cmocka_unit_test(test_tasks__a_neighbour_is_not_blamed),
         cmocka_unit_test(test_files__are_bounded),
         cmocka_unit_test(test_tmp__is_bounded),
         cmocka_unit_test(test_core__no_dump_is_written),
