@@ -107,7 +107,7 @@ struct message_failed { /* START_FAILED, HANDED_OVER */
     char error[MESSAGE_TEXT]; /* "" in HANDED_OVER means done */
 };
 
-enum exit_reason { EXIT_STATUS, EXIT_SIGNAL, EXIT_MEMORY, EXIT_TMP };
+enum exit_reason { EXIT_STATUS, EXIT_SIGNAL, EXIT_MEMORY, EXIT_TMP, EXIT_PROCESSES };
 
 struct message_exited {
     uint32_t type;
@@ -116,6 +116,8 @@ struct message_exited {
     int32_t status;     /* exit status or signal number */
     uint32_t memory_mb; /* the limit, for the sentence */
     uint64_t cpu_us;
+    uint32_t processes; /* the limit of processes and threads, for the sentence */
+    uint32_t spare;
 };
 
 struct message_welcome {

@@ -157,6 +157,10 @@ static void child_sentence(const struct job *job, bool failed, uint32_t reason, 
                  (long long)job->memory_mb);
     else if (reason == EXIT_TMP)
         snprintf(ret_sentence, 600, "Build wrote more than its disk limit allows.");
+    else if (reason == EXIT_PROCESSES)
+        snprintf(
+            ret_sentence, 600,
+            "Build ran more processes and threads at once than its buildSpecification allows.");
     else if (reason == EXIT_SIGNAL && status == SIGXCPU)
         snprintf(ret_sentence, 600,
                  "Build used more processor time than the setting build_seconds allows.");

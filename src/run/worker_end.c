@@ -50,6 +50,12 @@ static void describe(const struct message_exited *message, const char *tail, cha
         snprintf(ret_text, SENTENCE,
                  "The function was ended: it filled more than its temporary directory may hold.");
         return;
+    case EXIT_PROCESSES:
+        snprintf(ret_text, SENTENCE,
+                 "The function was ended: it ran more than the %u processes and threads that its "
+                 "runtimeSpecification allows at once.",
+                 message->processes);
+        return;
     case EXIT_MEMORY:
         break;
     }

@@ -174,12 +174,15 @@ static void say_exited(const struct child *child, bool hit_memory)
         .status = child->end.status,
         .memory_mb = (uint32_t)(child->limit.memory_bytes >> 20),
         .cpu_us = child->end.cpu_us,
+        .processes = child->limit.processes,
     };
 
     if (child->cause == KILL_MEMORY || hit_memory)
         message.reason = EXIT_MEMORY;
     else if (child->cause == KILL_DISK)
         message.reason = EXIT_TMP;
+    else if (child->cause == KILL_PROCESSES)
+        message.reason = EXIT_PROCESSES;
     api_process_send(child->supervisor, &message, sizeof(message));
 }
 

@@ -7,8 +7,8 @@
  * EXITED launch.c    argv and environment of a child         plan.c      the sandbox plan of a
  * child slots.c     user ids of workers                     trees.c     build trees; scratch.c:
  * tmp/ and cache/ walk.c      work on whole trees                     helper.c    that work in a
- * forked child of ours watch.c     memory and disk, where no kernel limit holds them leftovers.c
- * what an unclean end left behind         data.c, listen.c, privilege.c
+ * forked child of ours watch.c     memory, processes and disk, where no kernel limit holds them
+ * leftovers.c what an unclean end left behind         data.c, listen.c, privilege.c
  */
 #ifndef INNER_H
 #define INNER_H
@@ -84,7 +84,7 @@ void api_process_close(struct supervisor *supervisor);
 
 enum child_state { CHILD_PREPARING, CHILD_RUNNING, CHILD_ENDING, CHILD_CLEANING, CHILD_STATES };
 
-enum kill_cause { KILL_NONE, KILL_ASKED, KILL_MEMORY, KILL_DISK };
+enum kill_cause { KILL_NONE, KILL_ASKED, KILL_MEMORY, KILL_DISK, KILL_PROCESSES };
 
 struct child {
     struct supervisor *supervisor;
@@ -181,7 +181,7 @@ void trees_cache_return(struct supervisor *supervisor, const struct child *child
 /* ---- watch.c -------------------------------------------------------------------------------- */
 
 struct watch {
-    struct loop_timer memory_timer, disk_timer;
+    struct loop_timer tree_timer, disk_timer;
     bool measuring; /* a helper walks the directories */
 };
 

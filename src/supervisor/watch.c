@@ -1,7 +1,8 @@
 /*
  * Limits that no kernel feature of this host holds: memory where there is no memory cgroup that
- * ends a whole tree, and disk where a directory is no file system of its own. A child above its
- * limit is ended and its end says why.
+ * ends a whole tree, processes where they are counted for the daemon's account as a whole, and disk
+ * where a directory is no file system of its own. A child above its limit is ended and its end says
+ * why.
  */
 #include <stdio.h>
 #include <sys/mman.h>
@@ -11,12 +12,12 @@
 #include "log.h"
 #include "walk.h"
 
-static const int64_t MEMORY_PERIOD_US = 100000, DISK_PERIOD_US = 1000000;
+static const int64_t TREE_PERIOD_US = 100000, DISK_PERIOD_US = 1000000;
 enum { TMP_ENTRIES = 16384, BUILD_ENTRIES = 200000 };
 
-/* ---- memory --------------------------------------------------------------------------------- */
+/* ---- memory and processes ------------------------------------------------------------------- */
 
-static void memory_look(void *context)
+static void tree_look(void *context)
 {
     struct supervisor *supervisor = context;
     bool again = false;
@@ -24,16 +25,20 @@ static void memory_look(void *context)
     for (size_t i = supervisor->child_count; i-- > 0;) {
         struct child *child = supervisor->children[i];
 
-        if (child->state != CHILD_RUNNING || child->limit.memory_bytes == 0)
+        if (child->state != CHILD_RUNNING)
             continue;
         again = true;
+        /* either may end the child, and with it its row */
         if (sandbox_is_over_memory(&supervisor->host, &child->process, child->slot_uid,
                                    child->limit.memory_bytes))
             child_end(child, KILL_MEMORY);
+        else if (sandbox_is_over_processes(&supervisor->host, &child->process, child->slot_uid,
+                                           child->limit.processes))
+            child_end(child, KILL_PROCESSES);
     }
     if (again)
-        loop_timer_arm(supervisor->loop, &supervisor->watch.memory_timer,
-                       clock_monotonic_us() + MEMORY_PERIOD_US, memory_look, supervisor);
+        loop_timer_arm(supervisor->loop, &supervisor->watch.tree_timer,
+                       clock_monotonic_us() + TREE_PERIOD_US, tree_look, supervisor);
 }
 
 /* ---- disk ----------------------------------------------------------------------------------- */
@@ -149,9 +154,9 @@ void watch_wake(struct supervisor *supervisor)
     struct watch *watch = &supervisor->watch;
     int64_t now_us = clock_monotonic_us();
 
-    if (watch->memory_timer.heap_index == 0 && supervisor->host.limits != LIMITS_CGROUP2)
-        loop_timer_arm(supervisor->loop, &watch->memory_timer, now_us + MEMORY_PERIOD_US,
-                       memory_look, supervisor);
+    if (watch->tree_timer.heap_index == 0 && supervisor->host.limits != LIMITS_CGROUP2)
+        loop_timer_arm(supervisor->loop, &watch->tree_timer, now_us + TREE_PERIOD_US, tree_look,
+                       supervisor);
     if (watch->disk_timer.heap_index == 0 && !watch->measuring)
         loop_timer_arm(supervisor->loop, &watch->disk_timer, now_us + DISK_PERIOD_US, disk_look,
                        supervisor);
@@ -159,6 +164,6 @@ void watch_wake(struct supervisor *supervisor)
 
 void watch_release(struct supervisor *supervisor)
 {
-    loop_timer_cancel(supervisor->loop, &supervisor->watch.memory_timer);
+    loop_timer_cancel(supervisor->loop, &supervisor->watch.tree_timer);
     loop_timer_cancel(supervisor->loop, &supervisor->watch.disk_timer);
 }

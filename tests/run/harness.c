@@ -181,7 +181,8 @@ void harness_exited(struct harness *harness, const struct fake *fake, enum exit_
                                             .worker_id = fake->start.worker_id,
                                             .reason = reason,
                                             .status = status,
-                                            .memory_mb = fake->start.memory_mb };
+                                            .memory_mb = fake->start.memory_mb,
+                                            .processes = 128 };
     harness_tell(harness, &message, sizeof(message));
 }
 

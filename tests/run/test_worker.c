@@ -83,6 +83,8 @@ static void test_memory_is_told_from_other_ends(void **state)
         { EXIT_SIGNAL, SIGSEGV, "", "signal 11 (SIGSEGV)" },
         { EXIT_STATUS, 3, "", "status 3" },
         { EXIT_TMP, 9, "", "temporary directory" },
+        { EXIT_PROCESSES, 9, "",
+          "more than the 128 processes and threads that its runtimeSpecification allows" },
     };
     harness_start(&harness);
     struct live_function *function = a_function("hello", "node-22");

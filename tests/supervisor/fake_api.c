@@ -268,6 +268,19 @@ static void scenario_limits(const char *data)
     goodbye();
 }
 
+/* More processes than the limit of one CPU, some of which have left the tree. */
+static void scenario_processes(const char *data)
+{
+    (void)data;
+    make_tree("one");
+    shell(60, "one",
+          "i=0; while [ $i -lt 100 ]; do i=$((i+1)); sleep 100 & (setsid sleep 100 &); done; wait");
+    receive(MESSAGE_STARTED);
+    const struct message_exited exited = receive(MESSAGE_EXITED).exited;
+    expect(exited.reason == EXIT_PROCESSES && exited.processes == 128);
+    goodbye();
+}
+
 /* A directory outside /tmp of a profile with mounts is what fills up here. */
 static void scenario_disk(const char *data)
 {
@@ -372,6 +385,7 @@ static const struct scenario {
     { .name = "workers", .run = scenario_workers },
     { .name = "spare", .run = scenario_spare },
     { .name = "limits", .run = scenario_limits },
+    { .name = "processes", .run = scenario_processes },
     { .name = "disk", .run = scenario_disk },
     { .name = "restart", .run = scenario_restart },
     { .name = "malformed", .run = scenario_malformed },

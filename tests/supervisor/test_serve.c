@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -28,11 +29,12 @@
 #include "supervisor.h"
 #include "text.h"
 
-enum { TIMEOUT_SECONDS = 60 };
+enum { TIMEOUT_SECONDS = 60, ORDINARY_USER = 47001 };
 
 struct daemon {
     char *data;
     const char *sandbox; /* NULL: auto */
+    bool ordinary;       /* as an account that is not root */
     pid_t pid;
     int log; /* what it writes to stderr */
     char text[65536];
@@ -64,6 +66,11 @@ static void be_daemon(const struct daemon *daemon, char *scenario, int log)
 
     alarm(TIMEOUT_SECONDS);
     dup2(log, 2);
+    if (daemon->ordinary && geteuid() == 0 &&
+        (setresgid(ORDINARY_USER, ORDINARY_USER, ORDINARY_USER) < 0 ||
+         setresuid(ORDINARY_USER, ORDINARY_USER, ORDINARY_USER) < 0))
+        _exit(98);
+    prctl(PR_SET_DUMPABLE, 1); /* as a program that this user started is */
     if (settings_load(&settings, COUNT(argv), argv, NULL, &err) < 0) {
         fprintf(stderr, "%s\n", err.message);
         _exit(99);
@@ -186,6 +193,23 @@ IN_PROFILE(too_much_memory_is_named_as_the_reason, container, limits)
 IN_PROFILE(too_much_memory_is_named_as_the_reason, basic, limits)
 IN_PROFILE(a_full_temporary_directory_is_named_as_the_reason, container, disk)
 IN_PROFILE(a_full_temporary_directory_is_named_as_the_reason, basic, disk)
+
+/* With user ids of their own the kernel holds it. */
+static void test_serve__too_many_processes_are_named_as_the_reason(void **state)
+{
+    struct daemon daemon;
+
+    (void)state;
+    given_directory(&daemon);
+    daemon.sandbox = "basic";
+    daemon.ordinary = true;
+    *strrchr(daemon.data, '/') = '\0';
+    assert_int_equal(geteuid() == 0 ? chown(daemon.data, ORDINARY_USER, ORDINARY_USER) : 0, 0);
+    daemon.data[strlen(daemon.data)] = '/';
+    when_started(&daemon, "processes");
+    then_it_exits(&daemon, 0);
+    directory_remove(&daemon);
+}
 
 static void test_serve__a_dead_api_takes_its_workers_along_and_is_started_again(void **state)
 {
@@ -313,6 +337,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(
             test_serve__a_full_temporary_directory_is_named_as_the_reason_in_container),
         cmocka_unit_test(test_serve__a_full_temporary_directory_is_named_as_the_reason_in_basic),
+        cmocka_unit_test(test_serve__too_many_processes_are_named_as_the_reason),
         cmocka_unit_test(test_serve__a_dead_api_takes_its_workers_along_and_is_started_again),
         cmocka_unit_test(test_serve__an_api_that_breaks_the_protocol_is_ended),
         cmocka_unit_test(test_serve__an_api_that_cannot_serve_ends_everything),
