@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "fd.h"
@@ -52,18 +53,32 @@ static int interrupt_when_late(void *context)
     return db->deadline_us != 0 && clock_monotonic_us() > db->deadline_us;
 }
 
-/*
- * SQLite gives its other files the mode of this one, so that the process's umask need not change.
- */
-static int file_check(const char *file, bool create, struct error *err)
+static int file_fail(const char *file, struct error *err)
 {
-    auto_fd int fd = open(file, O_RDWR | O_CLOEXEC | (create ? O_CREAT : 0), 0600);
-
-    if (fd >= 0)
-        return 0;
     if (errno == ENOSPC || errno == EDQUOT)
         return fail(err, ERROR_GENERAL_STORAGE_FULL, "%s: the disk is full", file);
     return fail(err, ERROR_INTERNAL, "%s: cannot be written: %s", file, strerror(errno));
+}
+
+/*
+ * Before the process has a connection. SQLite gives its other files the mode of this one, so that
+ * the process's umask need not change.
+ */
+static int file_create(const char *file, struct error *err)
+{
+    auto_fd int fd = open(file, O_RDWR | O_CLOEXEC | O_CREAT, 0600);
+
+    return fd < 0 ? file_fail(file, err) : 0;
+}
+
+/*
+ * Never by opening it: whoever closes a file loses the locks its process has on it, those of all
+ * our connections. Then the next program that looks into the database (a backup) would take itself
+ * for the last one and remove the write-ahead log from under us.
+ */
+static int file_check(const char *file, struct error *err)
+{
+    return faccessat(AT_FDCWD, file, R_OK | W_OK, AT_EACCESS) < 0 ? file_fail(file, err) : 0;
 }
 
 static int db_configure(struct db *db, struct error *err)
@@ -88,7 +103,7 @@ int db_open(struct store *store, bool create, struct db **ret_db, struct error *
 {
     struct db *db;
 
-    if (file_check(store->file, create, err) < 0)
+    if ((create ? file_create(store->file, err) : file_check(store->file, err)) < 0)
         return -1;
     db = xcalloc(1, sizeof *db);
     db->store = store;

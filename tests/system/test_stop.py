@@ -129,6 +129,15 @@ class Backup(harness.unittest.TestCase):
             with second as restored:
                 self.assertEqual(restored.api(key=key).execute('kept')['responseBody'], 'from the backup')
 
+    def test_what_is_written_after_a_backup_survives_a_kill(self):
+        with harness.Daemon() as daemon:
+            daemon.output('key', 'list', '--project', 'default')        # opens the database once more
+            daemon.output('backup', '--to', str(daemon.directory / 'backup'))
+            daemon.api().function('after')
+            daemon.kill()
+            daemon.start()
+            self.assertEqual(daemon.api().ask('GET', '/functions/after').status, 200)
+
 
 if __name__ == '__main__':
     harness.main()
