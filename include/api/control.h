@@ -12,16 +12,19 @@
 #include "registry.h"
 #include "store.h"
 
+struct freshness;
+
 /*
  * request: {"command":"key.create","arguments":{"project":"default","name":"ci","scopes":"all"}}.
  * Commands and arguments are rows in control.c: project.create(id, name) project.list()
  * project.delete(id) key.create(project, name, scopes, expires?) key.list(project)
  * key.revoke(project, id) token.create(project, user, label[], team[], verified, ttl). ret_output
  * is what the command prints. *ret_change is what a running daemon's registry must take over (NULL:
- * nothing); the caller frees it. ret_change NULL: there is none to tell. Errors: a sentence.
+ * nothing); the caller frees it. ret_change NULL: there is none to tell, and freshness (the
+ * daemon's, see reload.h) is not used. Errors: a sentence.
  */
-int control_run(struct store *store, const char *request, struct buffer *ret_output,
-                struct registry_change **ret_change, struct error *err);
+int control_run(struct store *store, struct freshness *freshness, const char *request,
+                struct buffer *ret_output, struct registry_change **ret_change, struct error *err);
 
 /*
  * First start: project `default`, a key with all scopes, DIR/first-key. Nothing if any project

@@ -351,6 +351,7 @@ static void end(struct server *server)
 {
     struct api *api = &server->api;
 
+    atomic_store(&api->freshness.ended, true);
     fetcher_free(api->fetcher);
     if (api->lanes != NULL)
         lanes_free(api->lanes);

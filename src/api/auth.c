@@ -10,6 +10,7 @@
 
 #include "cli_session.h"
 #include "mem.h"
+#include "reload.h"
 #include "text.h"
 
 static const char *const guest_scopes[] = {
@@ -271,6 +272,8 @@ int auth_check(struct call *call, const char *body_project, bool *ret_needs_proj
     *ret_needs_project = false;
     if ((auth & AUTH_PUBLIC) != 0)
         return 0;
+    if (reload_check(call->api, err) < 0)
+        return -1;
     call->project_id = named_project(call, body_project);
     if (text_equals(call->project_id, "console") && cli_session_key(call) != NULL)
         call->project_id = NULL; /* the key's own */

@@ -28,6 +28,7 @@ struct work {
     struct db *db;
     const json_t *arguments;
     struct buffer *output;
+    struct freshness *freshness;
     struct registry_change **change;
 };
 
@@ -49,7 +50,7 @@ static bool is_id(const char *text)
 static int changed(struct work *work, enum change_kind kind, const char *project)
 {
     if (work->change != NULL)
-        *work->change = reload_read(work->db, kind, project, NULL);
+        *work->change = reload_read(work->freshness, work->db, kind, project, NULL);
     return 0;
 }
 
@@ -327,8 +328,8 @@ static int run_command(const struct command *command, struct work *work, struct 
     return command->run(work, err);
 }
 
-int control_run(struct store *store, const char *request, struct buffer *ret_output,
-                struct registry_change **ret_change, struct error *err)
+int control_run(struct store *store, struct freshness *freshness, const char *request,
+                struct buffer *ret_output, struct registry_change **ret_change, struct error *err)
 {
     json_t *json = json_loads(request, 0, NULL);
     const char *name = json_string_value(json_object_get(json, "command"));
@@ -336,6 +337,7 @@ int control_run(struct store *store, const char *request, struct buffer *ret_out
     struct work work = { .store = store,
                          .arguments = json_object_get(json, "arguments"),
                          .output = ret_output,
+                         .freshness = freshness,
                          .change = ret_change == NULL ? NULL : &change };
     int status = -1;
 

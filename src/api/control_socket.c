@@ -138,8 +138,8 @@ static void work(void *context, void *lane_state)
     struct api *api = peer->control->api;
 
     (void)lane_state;
-    peer->status = control_run(api->store, peer->line.data, &peer->output, &peer->change,
-                               &peer->err);
+    peer->status = control_run(api->store, &api->freshness, peer->line.data, &peer->output,
+                               &peer->change, &peer->err);
     loop_post(api->loop, done, peer);
 }
 

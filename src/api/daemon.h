@@ -2,6 +2,7 @@
 #ifndef DAEMON_H
 #define DAEMON_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -20,6 +21,12 @@
 #include "thread.h"
 #include "token.h"
 
+/* Whether memory has what was committed; any thread. See reload.h. */
+struct freshness {
+    atomic_int behind; /* how many changes cannot be read for now */
+    atomic_bool ended; /* nobody waits for them any more */
+};
+
 struct api {
     struct settings *settings;
     struct loop *loop;
@@ -30,6 +37,7 @@ struct api {
     struct models *models;       /* immutable: any thread */
     struct geo *geo;             /* immutable: any thread; NULL: nothing is known */
     struct gql_schema *graphql;  /* immutable: any thread */
+    struct freshness freshness;
 
     /* the loop's own */
     struct registry *registry;

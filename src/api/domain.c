@@ -14,6 +14,7 @@
 #include "headers.h"
 #include "mem.h"
 #include "pages.h"
+#include "reload.h"
 #include "text.h"
 
 enum {
@@ -374,7 +375,7 @@ bool domain_begin(struct api *api, struct http_request *request, const struct or
     if (rule && strcmp(rule->rule.type, "api") == 0)
         return false;
     *ret_body = HTTP_BODY_REFUSE;
-    if (domain_check_headers(api, request, &err) < 0) {
+    if (domain_check_headers(api, request, &err) < 0 || reload_check(api, &err) < 0) {
         page_error(request, &err);
         return true;
     }

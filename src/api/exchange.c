@@ -209,7 +209,8 @@ static void read_changes(struct call *call, struct db *db)
 {
     for (struct change *change = call->inside->changes; change != NULL; change = change->next)
         if (change->read == NULL)
-            change->read = reload_read(db, change->kind, call->project_id, change->id);
+            change->read = reload_read(&call->api->freshness, db, change->kind, call->project_id,
+                                       change->id);
 }
 
 static void function_replaced(void *context, struct live_function *old, struct live_function *new)

@@ -3,30 +3,66 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "clock.h"
 #include "log.h"
 #include "mem.h"
 
-enum { RETRY_US = 50000, READS_MOST = 8, FIRST_PAUSE_MS = 10 };
+enum { RETRY_US = 50000, QUICK_TRIES = 8, FIRST_PAUSE_MS = 10, PAUSE_MOST_MS = 1000 };
+static const int64_t hopeless_us = 60000000;
 
-struct registry_change *reload_read(struct db *db, enum change_kind kind, const char *project_id,
-                                    const char *id)
+static void pause_for(long ms)
 {
-    for (long tries = 1, pause_ms = FIRST_PAUSE_MS;; tries++, pause_ms *= 2) {
-        const struct timespec pause = { .tv_sec = pause_ms / 1000,
-                                        .tv_nsec = pause_ms % 1000 * 1000000 };
-        struct registry_change *change;
-        struct error err;
+    const struct timespec pause = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
 
-        if (registry_change_read(db, kind, project_id, id, &change, &err) == 0)
-            return change;
-        if (tries == READS_MOST) {
+    nanosleep(&pause, NULL);
+}
+
+/* The eighth try comes after 1.3 seconds. */
+static void tell(struct freshness *freshness, const char *project_id, long tries,
+                 const struct error *err)
+{
+    if (tries < QUICK_TRIES)
+        log_warning("project %s: what changed cannot be read yet: %s", project_id, err->message);
+    if (tries != QUICK_TRIES)
+        return;
+    log_error("project %s: what changed cannot be read; all requests are refused until it can: %s",
+              project_id, err->message);
+    atomic_fetch_add(&freshness->behind, 1);
+}
+
+struct registry_change *reload_read(struct freshness *freshness, struct db *db,
+                                    enum change_kind kind, const char *project_id, const char *id)
+{
+    const int64_t since_us = clock_monotonic_us();
+    struct registry_change *change = NULL;
+    long tries = 1, pause_ms = FIRST_PAUSE_MS;
+    struct error err;
+
+    for (; registry_change_read(db, kind, project_id, id, &change, &err) < 0; tries++) {
+        if (atomic_load(&freshness->ended))
+            return NULL;
+        if (clock_monotonic_us() - since_us > hopeless_us) {
             log_error("project %s: what changed cannot be read, starting anew: %s", project_id,
                       err.message);
             abort(); /* the supervisor starts us again */
         }
-        log_warning("project %s: what changed cannot be read yet: %s", project_id, err.message);
-        nanosleep(&pause, NULL);
+        tell(freshness, project_id, tries, &err);
+        pause_for(pause_ms);
+        pause_ms = pause_ms * 2 < PAUSE_MOST_MS ? pause_ms * 2 : PAUSE_MOST_MS;
     }
+    if (tries > QUICK_TRIES) {
+        atomic_fetch_sub(&freshness->behind, 1);
+        log_info("project %s: what changed was read at last", project_id);
+    }
+    return change;
+}
+
+int reload_check(const struct api *api, struct error *err)
+{
+    if (atomic_load(&api->freshness.behind) == 0)
+        return 0;
+    return fail(err, ERROR_GENERAL_OVERLOADED,
+                "The server cannot read what was changed last. Please try again later.");
 }
 
 struct reload {
@@ -66,9 +102,11 @@ static void read_again(void *context, void *lane_state)
 {
     struct reload *reload = context;
 
-    reload->change = reload_read(lane_state, CHANGE_FUNCTION, reload->project_id,
+    struct freshness *freshness = &reload->api->freshness;
+
+    reload->change = reload_read(freshness, lane_state, CHANGE_FUNCTION, reload->project_id,
                                  reload->function_id);
-    reload->rules = reload_read(lane_state, CHANGE_RULES, reload->project_id, NULL);
+    reload->rules = reload_read(freshness, lane_state, CHANGE_RULES, reload->project_id, NULL);
     loop_post(reload->api->loop, apply, reload);
 }
 

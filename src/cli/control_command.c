@@ -236,7 +236,7 @@ static int on_store(struct data_directory *data, json_t *request, struct buffer 
         fprintf(stderr, "functiond: project default is new; its first key is in %s/first-key\n",
                 data->path);
     if (result == 0)
-        result = control_run(store, text, ret_output, NULL, err);
+        result = control_run(store, NULL, text, ret_output, NULL, err);
     store_close(store);
     return result;
 }

@@ -286,7 +286,7 @@ char *harness_control(struct harness *harness, const char *request)
     struct error err;
 
     buffer_init(&out, 1 << 16);
-    if (control_run(harness->api.store, request, &out, &change, &err) < 0)
+    if (control_run(harness->api.store, &harness->api.freshness, request, &out, &change, &err) < 0)
         fail_msg("%s: %s", request, err.message);
     if (change != NULL)
         registry_apply(harness->api.registry, change, NULL, NULL);

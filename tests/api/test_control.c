@@ -196,7 +196,7 @@ static void an_answer_that_is_too_long_is_refused_and_not_cut(void **state)
 
     given_long_list(harness);
     buffer_init(&out, 10000);
-    assert_int_equal(control_run(harness->api.store, request, &out, NULL, &err), -1);
+    assert_int_equal(control_run(harness->api.store, NULL, request, &out, NULL, &err), -1);
     assert_string_equal(err.message, "the answer is longer than 10000 bytes");
 }
 
