@@ -19,7 +19,7 @@
 
 #include "mem.h"
 
-enum { HEAD_BYTES = 8192, UNREAD_BYTES = 1 << 20 };
+enum { HEAD_BYTES = 8192, PIECE_BYTES = 16384, UNREAD_BYTES = 1 << 20 };
 
 typedef enum MHD_Result queue_function(struct MHD_Connection *connection, unsigned status,
                                        struct MHD_Response *response);
@@ -79,11 +79,12 @@ static void add_head(struct buffer *text, unsigned status, struct MHD_Response *
  * answer. */
 static void discard_unread(int fd)
 {
+    char scratch[PIECE_BYTES];
     ssize_t seen;
     size_t sum = 0;
 
     do {
-        seen = recv(fd, NULL, UNREAD_BYTES, MSG_TRUNC | MSG_DONTWAIT);
+        seen = recv(fd, scratch, sizeof(scratch), MSG_DONTWAIT);
         sum += seen > 0 ? (size_t)seen : 0;
     } while (seen > 0 && sum < UNREAD_BYTES);
 }

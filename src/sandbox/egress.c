@@ -195,19 +195,35 @@ static void remove_table(struct sandbox_host *host, const char *program)
     host->inner->egress_table = false;
 }
 
+/* The user id behind the word that the text begins with, and what comes behind it. */
+static bool uid_behind(const char *text, const char *word, uint32_t *ret_uid, const char **ret_end)
+{
+    size_t length = strlen(word);
+    char *end;
+    if (strncmp(text, word, length) != 0 || text[length] < '0' || text[length] > '9') {
+        return false;
+    }
+    unsigned long value = strtoul(text + length, &end, 10);
+    *ret_uid = (uint32_t)value;
+    *ret_end = end;
+    return value <= UINT32_MAX;
+}
+
 /* Of the table that is named by the first one; that one where it does not say. */
 static uint32_t last_uid_of(const char *program, uint32_t first)
 {
     auto_buffer struct buffer script = { 0 };
     auto_free char *listing = NULL;
-    uint32_t from, last;
+    uint32_t last;
     buffer_init(&script, SCRIPT_BYTES);
     buffer_addf(&script, "list chain inet functiond_%u output\n", first);
     if (run_program(program, &script, &listing) != 0) {
         return first;
     }
     const char *rule = strstr(listing, "skuid ");
-    return rule != NULL && sscanf(rule, "skuid %u-%u", &from, &last) == 2 ? last : first;
+    bool is_known = rule != NULL && uid_behind(rule, "skuid ", &last, &rule) &&
+                    uid_behind(rule, "-", &last, &rule);
+    return is_known ? last : first;
 }
 
 static void remove_leftover(const struct sandbox_host *host, const char *program, uint32_t first)
@@ -238,7 +254,8 @@ static void remove_leftovers(const struct sandbox_host *host, const char *progra
     for (const char *line = strtok_r(listing, "\n", &rest); line != NULL;
          line = strtok_r(NULL, "\n", &rest)) {
         uint32_t first;
-        if (sscanf(line, "table inet functiond_%u", &first) == 1) {
+        const char *end;
+        if (uid_behind(line, "table inet functiond_", &first, &end)) {
             remove_leftover(host, program, first);
         }
     }
