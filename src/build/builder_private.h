@@ -59,7 +59,6 @@ struct job {
 /* job.c: the steps, from start to end. The job frees itself through builder_job_done(). */
 void job_start(struct job *job);
 void job_abort(struct job *job); /* ends the child, if any; the job then ends as its flags say */
-void job_lane(struct job *job, job_step *step, job_next *after);
 
 /* store_steps.c: what the steps read from and write to the store (lanes) */
 int job_load(struct job *job, struct db *db, struct error *err);

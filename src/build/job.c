@@ -53,6 +53,8 @@ static void lane_run(void *context, void *lane_state)
     loop_post(job->builder->options.loop, lane_done, job);
 }
 
+static void job_lane(struct job *job, job_step *step, job_next *after);
+
 static void lane_again(void *context)
 {
     struct job *job = context;
@@ -60,7 +62,7 @@ static void lane_again(void *context)
     job_lane(job, job->step, job->after);
 }
 
-void job_lane(struct job *job, job_step *step, job_next *after)
+static void job_lane(struct job *job, job_step *step, job_next *after)
 {
     struct loop *loop = job->builder->options.loop;
 

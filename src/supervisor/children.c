@@ -39,7 +39,7 @@ static bool is_of_build(enum sandbox_kind kind)
 
 /* ---- table ---------------------------------------------------------------------------------- */
 
-struct child *children_find(const struct supervisor *supervisor, uint64_t worker_id)
+static struct child *children_find(const struct supervisor *supervisor, uint64_t worker_id)
 {
     for (size_t i = 0; i < supervisor->child_count; i++) {
         struct child *child = supervisor->children[i];

@@ -121,7 +121,6 @@ void children_kill(struct supervisor *supervisor, uint64_t worker_id);
 void children_orphan(struct supervisor *supervisor); /* the api is gone: end all, tell nobody */
 bool children_reap(struct supervisor *supervisor, pid_t pid); /* false: it is none of them */
 void children_release(struct supervisor *supervisor);
-struct child *children_find(const struct supervisor *supervisor, uint64_t worker_id);
 struct child *children_find_serial(const struct supervisor *supervisor, uint64_t serial);
 bool children_use_tree(const struct supervisor *supervisor, const char *tree);
 bool children_use_cache(const struct supervisor *supervisor, const char *cache);
@@ -129,13 +128,12 @@ void child_end(struct child *child, enum kill_cause cause);
 
 /* ---- plan.c --------------------------------------------------------------------------------- */
 
-/* Where the child sees its places; texts are allocated, plan_places_release() frees them. */
+/* Where the child sees its places; texts are allocated. */
 struct plan_places {
     char *code, *tmp, *boot, *cache;
 };
 void plan_places(const struct supervisor *supervisor, const struct child *child,
                  struct plan_places *ret_places);
-void plan_places_release(struct plan_places *places);
 
 /* cpu_seconds counts for builds alone. kind is an enum sandbox_kind. */
 void plan_limit(const struct supervisor *supervisor, uint32_t kind, uint32_t memory_mb,

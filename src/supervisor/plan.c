@@ -64,7 +64,7 @@ void plan_places(const struct supervisor *supervisor, const struct child *child,
     };
 }
 
-void plan_places_release(struct plan_places *places)
+static void plan_places_release(struct plan_places *places)
 {
     free(places->code);
     free(places->tmp);

@@ -39,7 +39,7 @@ int slots_take(struct slots *slots, uint32_t *ret_uid, struct error *err)
     return fail(err, ERROR_INTERNAL, "all %u worker user ids are in use", slots->count);
 }
 
-bool slots_contain(const struct slots *slots, uint32_t uid)
+static bool slots_contain(const struct slots *slots, uint32_t uid)
 {
     return uid >= slots->first && uid - slots->first < slots->count;
 }

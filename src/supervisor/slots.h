@@ -25,6 +25,5 @@ int slots_take(struct slots *slots, uint32_t *ret_uid, struct error *err);
 void slots_give_back(struct slots *slots, uint32_t uid);
 /* Something of it cannot be ended: never again. */
 void slots_quarantine(struct slots *slots, uint32_t uid);
-bool slots_contain(const struct slots *slots, uint32_t uid);
 
 #endif

@@ -18,13 +18,9 @@ store_execution_each_scheduled   what is due is looked at
 run_cancel                       calls that are given up
 variable_release                 by way of auto_variable; a macro defines it
 '
-# To become static when their files are changed next.
-alone='job_lane children_find plan_places_release slots_contain'
 
-find src include tests \( -name '*.c' -o -name '*.h' -o -name '*.def' \) -print | sort | xargs awk -v allowed="$allowed" -v alone="$alone" '
+find src include tests \( -name '*.c' -o -name '*.h' -o -name '*.def' \) -print | sort | xargs awk -v allowed="$allowed" '
 BEGIN {
-    count = split(alone, words, " ")
-    for (i = 1; i <= count; i++) alone_still[words[i]] = 1
     count = split(allowed, lines, "\n")
     for (i = 1; i <= count; i++) { split(lines[i], words, " "); if (words[1] != "") is_allowed[words[1]] = 1 }
 }
@@ -53,13 +49,11 @@ END {
         if (name in is_allowed) continue
         if (seen[name] <= 2) why = "is used nowhere"
         else if (!is_alone) continue
-        else if (name in alone_still) { delete alone_still[name]; continue }
         else why = "is used in its own file alone: make it static"
         print declared[name] ": " name " " why
         bad = 1
     }
     for (name in is_allowed)
         if (!(name in declared) || seen[name] > 2) { print "tests/lint/unused.sh: " name " needs no exception"; bad = 1 }
-    for (name in alone_still) { print "tests/lint/unused.sh: " name " needs no exception"; bad = 1 }
     exit bad
 }'
