@@ -1,7 +1,7 @@
 /*
  * Ending a child with everything it started, by the surest means there is: the init of its
- * namespace, its cgroup, its uid; and where there is none of these, its descendants, what carries
- * its tag or its mark, and orphans that are plainly not ours.
+ * namespace, its cgroup, its uid; and where there is none of these, its descendants and what
+ * carries its tag or its mark.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +24,6 @@ enum {
     SWEEP_ROUNDS = 500,
     SWEEP_WAIT_US = 10000
 };
-enum { STATUS_BYTES = 8192 };
 
 void live_add(struct sandbox_private *inner, uint64_t worker_id, pid_t pid)
 {
@@ -81,16 +80,21 @@ static bool carries_mark(const struct sandbox_private *inner, pid_t pid, const u
     return environment != NULL && memmem(environment, bytes + 1, mark, wanted) != NULL;
 }
 
-/* An orphan that came to us under a filter and without a mark: a worker's child that wiped it. */
+static bool is_live(const struct sandbox_private *inner, uint64_t worker_id)
+{
+    for (size_t i = 0; i < inner->live_count; i++) {
+        if (inner->live[i].worker_id == worker_id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What a worker left whose end is long over. Our own helpers have no tag. */
 static bool is_stray(const struct sandbox_private *inner, const struct process *process)
 {
-    if (process->parent != inner->supervisor || is_known(inner, process->pid) ||
-        !inner->use_seccomp) {
-        return false;
-    }
-    auto_free char *status = read_of(process->pid, "status", STATUS_BYTES, NULL);
-    return status != NULL && strstr(status, "\nNoNewPrivs:\t1") != NULL &&
-           strstr(status, "\nSeccomp:\t2") != NULL && !carries_mark(inner, process->pid, NULL);
+    return process->worker_id != 0 && !is_live(inner, process->worker_id) &&
+           !is_known(inner, process->pid);
 }
 
 static bool is_member(const struct sandbox_private *inner, const struct process *process,
@@ -197,6 +201,20 @@ static bool has_ended(const struct sandbox_child *child)
     return poll(&end, 1, 0) == 1 && (end.revents & POLLIN) != 0;
 }
 
+/* slot_uid 0: the child has none */
+static bool is_anybody_left(struct sandbox_private *inner, const struct sandbox_child *child,
+                            uint32_t slot_uid)
+{
+    const struct process_table *table = processes_read(inner, 0);
+    for (size_t i = 0; i < table->count; i++) {
+        const struct process *process = &table->rows[i];
+        if (slot_uid != 0 ? process->uid == slot_uid : is_member(inner, process, child)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool sandbox_is_empty(struct sandbox_host *host, const struct sandbox_child *child,
                       uint32_t slot_uid)
 {
@@ -213,15 +231,9 @@ bool sandbox_is_empty(struct sandbox_host *host, const struct sandbox_child *chi
     if (child->cgroup[0] != '\0' && !cgroup_is_empty(host, child->cgroup)) {
         return false;
     }
-    const struct process_table *table = processes_read(inner, 0);
     bool is_slot = slot_uid != 0 && inner->use_slots;
-    for (size_t i = 0; i < table->count; i++) {
-        const struct process *process = &table->rows[i];
-        if (is_slot ? process->uid == slot_uid : is_member(inner, process, child)) {
-            return false;
-        }
-    }
-    return true;
+    return !is_anybody_left(inner, child, is_slot ? slot_uid : 0) &&
+           (is_slot || !is_anybody_left(inner, child, 0)); /* a table is no snapshot: look twice */
 }
 
 static int sweep_slots(struct sandbox_host *host)

@@ -157,10 +157,10 @@ const struct process_table *processes_read(struct sandbox_private *inner, int64_
     if (table->count != 0) {
         qsort(table->rows, table->count, sizeof(*table->rows), by_pid);
     }
-    drop_ended(table);
     for (size_t i = 0; i < table->count; i++) {
         find_top(table, &table->rows[i], inner->supervisor);
     }
+    drop_ended(table);
     return table;
 }
 

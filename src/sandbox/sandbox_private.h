@@ -40,9 +40,9 @@ struct cgroup_tree {
  *
  * The tag tells whose a process is that lost its parent, where nothing else does: two limits that
  * mean nothing here (of file locks, which no kernel since 2.6 looks at, and of real-time CPU, which
- * no child may use) are the worker's id and TAG_SUM less it. They are inherited and may only be
- * lowered, so that nobody can get rid of them, nor turn them into those of another worker: that
- * would need one of the two to rise.
+ * no child may use) are the worker's id and TAG_SUM less it. They are inherited, and the filter
+ * refuses to change them. Without a filter they may only be lowered, which sheds them, but never
+ * makes them those of another worker: that would need one of the two to rise.
  */
 struct process {
     pid_t pid;

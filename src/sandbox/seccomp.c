@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -31,6 +32,10 @@
  * caller's to choose. */
 #define LOW(number, value)  MASKED(number, 0xffffffffu, (uint32_t)(value))
 #define CLEAR(number, bits) MASKED(number, bits, 0)
+#define NOT_NULL(number)                                 \
+    {                                                    \
+        .arg = (number), .op = SCMP_CMP_NE, .datum_a = 0 \
+    }
 
 enum { TREE = 2, FILTER_LIMIT = 64 * 1024 };
 enum { NETLINK_FAMILY = 16, FAST_OPEN = 0x20000000 };
@@ -74,6 +79,10 @@ static const struct argument_row refused_arguments[] = {
     { "ioctl", 1, { LOW(1, 0x541c) } }, /* TIOCLINUX */
     { "ioctl", 1, { LOW(1, 0x5423) } }, /* TIOCSETD */
     { "prctl", 1, { LOW(0, PR_SET_MM) } },
+    { "setrlimit", 1, { LOW(0, RLIMIT_LOCKS) } }, /* the tag of struct process */
+    { "setrlimit", 1, { LOW(0, RLIMIT_RTTIME) } },
+    { "prlimit64", 2, { LOW(1, RLIMIT_LOCKS), NOT_NULL(2) } },
+    { "prlimit64", 2, { LOW(1, RLIMIT_RTTIME), NOT_NULL(2) } },
     { "prctl", 2, { LOW(0, PR_SET_PTRACER), MASKED(1, UINT64_MAX, UINT64_MAX) } },
 };
 

@@ -20,7 +20,7 @@
 #include "fd.h"
 #include "mem.h"
 
-enum { USER = 47000, WAIT_SECONDS = 20, EMPTY_SECONDS = 5 };
+enum { USER = 47000, WAIT_SECONDS = 20, EMPTY_SECONDS = 15 };
 
 struct box box;
 

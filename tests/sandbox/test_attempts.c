@@ -185,6 +185,19 @@ static bool raise_limit(void)
             setrlimit(RLIMIT_NOFILE, &limit) == 0);
 }
 
+static bool shed_tag(void)
+{
+    struct rlimit none = { 0, 0 };
+    return setrlimit(RLIMIT_LOCKS, &none) == 0 || setrlimit(RLIMIT_RTTIME, &none) == 0;
+}
+
+static bool shed_tag_by_number(void)
+{
+    struct rlimit none = { 0, 0 };
+    return prlimit(0, RLIMIT_LOCKS, &none, NULL) == 0 ||
+           syscall(SYS_prlimit64, 0, RLIMIT_RTTIME | UINT64_C(1) << 40, &none, NULL) == 0;
+}
+
 static bool raise_core(void)
 {
     struct rlimit limit = { 1 << 20, 1 << 20 };
@@ -455,6 +468,8 @@ static const struct row {
     { "slow everything of its user", slow_user, ALL, EPERM },
     { "pin a neighbour to a CPU", pin_neighbour, ALL, EPERM },
     { "raise its own limits", raise_limit, ALL, EPERM },
+    { "shed what tells whose it is", shed_tag, ALL, EPERM },
+    { "shed that with high bits", shed_tag_by_number, ALL, EPERM },
     { "allow core dumps", raise_core, ALL, EPERM },
     { "raise its priority", raise_nice, ALL },
     { "hide from the memory killer", lower_oom_score, ALL },

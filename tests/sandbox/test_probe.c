@@ -380,9 +380,10 @@ static void test_egress__the_table_of_a_living_daemon_stays(void **state)
     options.uid_range = range;
     assert_true(has_table(box.host.uid_first));
 
-    if (sandbox_probe(&options, &host, &err) == 0) {
-        sandbox_release(&host);
+    if (sandbox_probe(&options, &host, &err) != 0) {
+        fail_msg("%s", err.message);
     }
+    sandbox_release(&host);
 
     fd_remove_tree(AT_FDCWD, data, &err);
     assert_true(has_table(box.host.uid_first));
