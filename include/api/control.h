@@ -12,7 +12,7 @@
 #include "registry.h"
 #include "store.h"
 
-struct freshness;
+struct unread;
 
 /*
  * request: {"command":"key.create","arguments":{"project":"default","name":"ci","scopes":"all"}}.
@@ -20,10 +20,10 @@ struct freshness;
  * project.delete(id) key.create(project, name, scopes, expires?) key.list(project)
  * key.revoke(project, id) token.create(project, user, label[], team[], verified, ttl). ret_output
  * is what the command prints. *ret_change is what a running daemon's registry must take over (NULL:
- * nothing); the caller frees it. ret_change NULL: there is none to tell, and freshness (the
- * daemon's, see reload.h) is not used. Errors: a sentence.
+ * nothing), also after an error; the caller frees it. It was read for unread (see reload.h).
+ * ret_change NULL: there is none to tell, and unread is not used. Errors: a sentence.
  */
-int control_run(struct store *store, struct freshness *freshness, const char *request,
+int control_run(struct store *store, struct unread *unread, const char *request,
                 struct buffer *ret_output, struct registry_change **ret_change, struct error *err);
 
 /*

@@ -72,14 +72,14 @@ static void on_stop(void *context, bool now)
 {
     struct server *server = context;
     struct api *api = &server->api;
+    const bool is_repeated = atomic_exchange(&api->freshness.stopping, true);
 
     if (now) {
         loop_stop(api->loop);
         return;
     }
-    if (api->stopping)
+    if (is_repeated)
         return;
-    api->stopping = true;
     server->stop_at_us = loop_now_us(api->loop) + server->settings.stop_seconds * 1000000;
     log_info("stopping: nothing new is accepted");
     http_server_stop_accepting(api->http);

@@ -28,7 +28,7 @@ struct work {
     struct db *db;
     const json_t *arguments;
     struct buffer *output;
-    struct freshness *freshness;
+    struct unread *unread;
     struct registry_change **change;
 };
 
@@ -50,7 +50,7 @@ static bool is_id(const char *text)
 static int changed(struct work *work, enum change_kind kind, const char *project)
 {
     if (work->change != NULL)
-        *work->change = reload_read(work->freshness, work->db, kind, project, NULL);
+        *work->change = reload_read(work->unread, work->db, kind, project, NULL);
     return 0;
 }
 
@@ -328,7 +328,7 @@ static int run_command(const struct command *command, struct work *work, struct 
     return command->run(work, err);
 }
 
-int control_run(struct store *store, struct freshness *freshness, const char *request,
+int control_run(struct store *store, struct unread *unread, const char *request,
                 struct buffer *ret_output, struct registry_change **ret_change, struct error *err)
 {
     json_t *json = json_loads(request, 0, NULL);
@@ -337,7 +337,7 @@ int control_run(struct store *store, struct freshness *freshness, const char *re
     struct work work = { .store = store,
                          .arguments = json_object_get(json, "arguments"),
                          .output = ret_output,
-                         .freshness = freshness,
+                         .unread = unread,
                          .change = ret_change == NULL ? NULL : &change };
     int status = -1;
 
@@ -353,13 +353,9 @@ int control_run(struct store *store, struct freshness *freshness, const char *re
     if (status == 0 && ret_output->overflowed)
         status = fail(err, ERROR_GENERAL_BAD_REQUEST, "the answer is longer than %zu bytes",
                       ret_output->limit);
-    if (status < 0) {
-        registry_change_free(change);
-        return -1;
-    }
     if (ret_change != NULL)
         *ret_change = change;
-    return 0;
+    return status;
 }
 
 /* ---- the first start ------------------------------------------------------------------------- */

@@ -19,6 +19,7 @@
 #include "json_text.h"
 #include "log.h"
 #include "mem.h"
+#include "reload.h"
 #include "text.h"
 
 enum { TOKEN_BYTES = 32, TOKEN_TEXT = 2 * TOKEN_BYTES + 1 };
@@ -40,6 +41,7 @@ struct peer {
     struct buffer line, output, answer;
     size_t sent; /* bytes of answer */
     struct registry_change *change;
+    struct unread unread;
     int status;
     struct error err;
 };
@@ -129,6 +131,7 @@ static void done(void *context)
 
     if (peer->change != NULL)
         registry_apply(api->registry, steal(peer->change), function_replaced, api);
+    reload_applied(&peer->unread);
     answer(peer);
 }
 
@@ -138,7 +141,7 @@ static void work(void *context, void *lane_state)
     struct api *api = peer->control->api;
 
     (void)lane_state;
-    peer->status = control_run(api->store, &api->freshness, peer->line.data, &peer->output,
+    peer->status = control_run(api->store, &peer->unread, peer->line.data, &peer->output,
                                &peer->change, &peer->err);
     loop_post(api->loop, done, peer);
 }
@@ -201,6 +204,7 @@ static void accept_peer(void *context, uint32_t events)
     struct peer *peer = xcalloc(1, sizeof(*peer));
     peer->control = control;
     peer->fd = fd_steal(&fd);
+    peer->unread.freshness = &control->api->freshness;
     buffer_init(&peer->line, LINE_BYTES);
     buffer_init(&peer->output, ANSWER_BYTES);
     buffer_init(&peer->answer, (size_t)2 * ANSWER_BYTES);

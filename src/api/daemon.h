@@ -23,8 +23,16 @@
 
 /* Whether memory has what was committed; any thread. See reload.h. */
 struct freshness {
-    atomic_int behind; /* how many changes cannot be read for now */
-    atomic_bool ended; /* nobody waits for them any more */
+    atomic_int behind;    /* how many lanes' changes are late */
+    atomic_bool stopping; /* the process is to end */
+    atomic_bool ended;    /* nobody waits for changes any more */
+};
+
+/* What one lane committed, until the loop has taken it over; at first only freshness is set. */
+struct unread {
+    struct freshness *freshness;
+    int64_t since_us; /* monotonic; 0: nothing was read yet */
+    bool told;        /* counted in freshness->behind */
 };
 
 struct api {
@@ -54,7 +62,6 @@ struct api {
     int64_t started_us;         /* monotonic */
     int64_t last_execution_seq; /* sequence of executions: see execution_next_seq() */
     struct buffer headers;      /* memory for the header block of one request after the other */
-    bool stopping;
     int exit_status;
 };
 

@@ -34,6 +34,7 @@ struct call_inside *exchange_new(struct api *api, const struct incoming *incomin
     memset(inside, 0, offsetof(struct call_inside, memory));
     arena_begin(arena, inside->memory, sizeof(inside->memory));
     inside->file = -1;
+    inside->unread.freshness = &api->freshness;
     buffer_init(&inside->answer, ANSWER_BYTES);
     call->inside = inside;
     call->api = api;
@@ -209,7 +210,7 @@ static void read_changes(struct call *call, struct db *db)
 {
     for (struct change *change = call->inside->changes; change != NULL; change = change->next)
         if (change->read == NULL)
-            change->read = reload_read(&call->api->freshness, db, change->kind, call->project_id,
+            change->read = reload_read(&call->inside->unread, db, change->kind, call->project_id,
                                        change->id);
 }
 
@@ -230,6 +231,7 @@ static void apply_changes(struct call *call)
             registry_apply(call->api->registry, change->read, function_replaced, call->api);
             change->read = NULL;
         }
+    reload_applied(&inside->unread);
     for (; inside->follows != NULL; inside->follows = inside->follows->next)
         inside->follows->run(call->api, inside->follows->context);
 }

@@ -64,6 +64,7 @@ struct call_inside {
     bool has_answer;
 
     struct change *changes;
+    struct unread unread; /* of changes */
     struct follow *follows;
 
     /* what a lane does, and how it went */

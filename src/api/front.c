@@ -26,9 +26,8 @@ static void call_complete(struct exchange *exchange, struct http_request *reques
 
 static void call_too_large(struct exchange *exchange, struct http_request *request, size_t limit)
 {
-    struct error err;
-
     struct call_inside *inside = (struct call_inside *)exchange;
+    struct error err;
 
     (void)request;
     bool is_usual = inside->call.endpoint->body_limit == 0 && !inside->needs_project;

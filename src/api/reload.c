@@ -7,8 +7,8 @@
 #include "log.h"
 #include "mem.h"
 
-enum { RETRY_US = 50000, QUICK_TRIES = 8, FIRST_PAUSE_MS = 10, PAUSE_MOST_MS = 1000 };
-static const int64_t hopeless_us = 60000000;
+enum { RETRY_US = 50000, FIRST_PAUSE_MS = 10, PAUSE_MOST_MS = 1000 };
+static const int64_t late_us = 1000000, hopeless_us = 60000000;
 
 static void pause_for(long ms)
 {
@@ -17,44 +17,56 @@ static void pause_for(long ms)
     nanosleep(&pause, NULL);
 }
 
-/* The eighth try comes after 1.3 seconds. */
-static void tell(struct freshness *freshness, const char *project_id, long tries,
+static void tell(struct unread *unread, int64_t waited_us, const char *project_id,
                  const struct error *err)
 {
-    if (tries < QUICK_TRIES)
-        log_warning("project %s: what changed cannot be read yet: %s", project_id, err->message);
-    if (tries != QUICK_TRIES)
+    if (unread->told)
         return;
+    if (waited_us <= late_us) {
+        log_warning("project %s: what changed cannot be read yet: %s", project_id, err->message);
+        return;
+    }
     log_error("project %s: what changed cannot be read; all requests are refused until it can: %s",
               project_id, err->message);
-    atomic_fetch_add(&freshness->behind, 1);
+    unread->told = true;
+    atomic_fetch_add(&unread->freshness->behind, 1);
 }
 
-struct registry_change *reload_read(struct freshness *freshness, struct db *db,
-                                    enum change_kind kind, const char *project_id, const char *id)
+struct registry_change *reload_read(struct unread *unread, struct db *db, enum change_kind kind,
+                                    const char *project_id, const char *id)
 {
-    const int64_t since_us = clock_monotonic_us();
+    const struct freshness *freshness = unread->freshness;
     struct registry_change *change = NULL;
-    long tries = 1, pause_ms = FIRST_PAUSE_MS;
+    long pause_ms = FIRST_PAUSE_MS;
     struct error err;
 
-    for (; registry_change_read(db, kind, project_id, id, &change, &err) < 0; tries++) {
+    if (unread->since_us == 0)
+        unread->since_us = clock_monotonic_us();
+    while (registry_change_read(db, kind, project_id, id, &change, &err) < 0) {
+        const int64_t waited_us = clock_monotonic_us() - unread->since_us;
+
         if (atomic_load(&freshness->ended))
             return NULL;
-        if (clock_monotonic_us() - since_us > hopeless_us) {
+        if (waited_us > hopeless_us && !atomic_load(&freshness->stopping)) {
             log_error("project %s: what changed cannot be read, starting anew: %s", project_id,
                       err.message);
             abort(); /* the supervisor starts us again */
         }
-        tell(freshness, project_id, tries, &err);
+        tell(unread, waited_us, project_id, &err);
         pause_for(pause_ms);
         pause_ms = pause_ms * 2 < PAUSE_MOST_MS ? pause_ms * 2 : PAUSE_MOST_MS;
     }
-    if (tries > QUICK_TRIES) {
-        atomic_fetch_sub(&freshness->behind, 1);
-        log_info("project %s: what changed was read at last", project_id);
-    }
     return change;
+}
+
+void reload_applied(struct unread *unread)
+{
+    if (unread->told) {
+        atomic_fetch_sub(&unread->freshness->behind, 1);
+        log_info("what changed was read at last");
+    }
+    unread->told = false;
+    unread->since_us = 0;
 }
 
 int reload_check(const struct api *api, struct error *err)
@@ -68,6 +80,7 @@ int reload_check(const struct api *api, struct error *err)
 struct reload {
     struct api *api;
     char *project_id, *function_id;
+    struct unread unread;
     struct registry_change *change, *rules;
     struct loop_timer timer;
 };
@@ -95,18 +108,18 @@ static void apply(void *context)
     registry_apply(api->registry, reload->change, function_replaced, api);
     /* manual rules follow the active deployment */
     registry_apply(api->registry, reload->rules, function_replaced, api);
+    reload_applied(&reload->unread);
     reload_free(reload);
 }
 
 static void read_again(void *context, void *lane_state)
 {
     struct reload *reload = context;
+    struct unread *unread = &reload->unread;
 
-    struct freshness *freshness = &reload->api->freshness;
-
-    reload->change = reload_read(freshness, lane_state, CHANGE_FUNCTION, reload->project_id,
+    reload->change = reload_read(unread, lane_state, CHANGE_FUNCTION, reload->project_id,
                                  reload->function_id);
-    reload->rules = reload_read(freshness, lane_state, CHANGE_RULES, reload->project_id, NULL);
+    reload->rules = reload_read(unread, lane_state, CHANGE_RULES, reload->project_id, NULL);
     loop_post(reload->api->loop, apply, reload);
 }
 
@@ -124,6 +137,7 @@ void reload_function(struct api *api, const char *project_id, const char *functi
     struct reload *reload = xcalloc(1, sizeof(*reload));
 
     reload->api = api;
+    reload->unread.freshness = &api->freshness;
     reload->project_id = xstrdup(project_id);
     reload->function_id = xstrdup(function_id);
     start(reload);

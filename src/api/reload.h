@@ -6,15 +6,19 @@
 
 /*
  * In a lane, db is its reader: registry_change_read() after a commit. Memory must not stay behind
- * the store, so a failure is tried again. What fails for more than a second is told in freshness,
- * and reload_check() refuses requests until it was read: a key or a role that was taken away is not
- * honoured meanwhile. (What waits in the queue and schedules still run.) After a minute the process
- * ends, and the supervisor starts it anew with new connections to the store; not earlier, for a
- * start that cannot read the store ends the daemon. Owned by the caller; NULL once
- * freshness->ended.
+ * the store, so a failure is tried again. When one comes more than a second after the first read
+ * that unread is for (a single read may wait some seconds for a lock), that is told in freshness,
+ * and reload_check() refuses requests until reload_applied(): a key or a role that was taken away
+ * is not honoured meanwhile. (What waits in the queue and schedules still run.) After a minute the
+ * process ends, and the supervisor starts it anew with new connections to the store; not earlier,
+ * for a start that cannot read the store ends the daemon, and not while it stops. Owned by the
+ * caller; NULL once freshness->ended.
  */
-struct registry_change *reload_read(struct freshness *freshness, struct db *db,
-                                    enum change_kind kind, const char *project_id, const char *id);
+struct registry_change *reload_read(struct unread *unread, struct db *db, enum change_kind kind,
+                                    const char *project_id, const char *id);
+
+/* Loop, after registry_apply() of all that was read with it. It may be used again. */
+void reload_applied(struct unread *unread);
 
 /* Loop. -1 while memory is behind the store: GENERAL_OVERLOADED. */
 int reload_check(const struct api *api, struct error *err);

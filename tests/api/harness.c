@@ -14,6 +14,7 @@
 #include "limits.h"
 #include "mem.h"
 #include "origins.h"
+#include "reload.h"
 #include "text.h"
 #include "versions.h"
 
@@ -281,15 +282,17 @@ const struct reply *harness_call(struct harness *harness, const char *method, co
 
 char *harness_control(struct harness *harness, const char *request)
 {
+    struct unread unread = { .freshness = &harness->api.freshness };
     struct registry_change *change = NULL;
     struct buffer out;
     struct error err;
 
     buffer_init(&out, 1 << 16);
-    if (control_run(harness->api.store, &harness->api.freshness, request, &out, &change, &err) < 0)
+    if (control_run(harness->api.store, &unread, request, &out, &change, &err) < 0)
         fail_msg("%s: %s", request, err.message);
     if (change != NULL)
         registry_apply(harness->api.registry, change, NULL, NULL);
+    reload_applied(&unread);
     char *text = buffer_steal(&out, NULL);
     text[strcspn(text, "\n")] = '\0';
     return text;
