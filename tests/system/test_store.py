@@ -8,12 +8,14 @@ import harness
 
 class Unreadable(harness.unittest.TestCase):
     def setUp(self):
-        self.daemon = harness.Daemon()
+        self.daemon = harness.Daemon(lanes=4)       # one is free to refuse whoever asks before it is told
         self.addCleanup(self.daemon.release)
         self.daemon.start()
         self.api = self.daemon.api()
         self.api.function('echo')
         self.api.deploy('echo', harness.ECHO)
+        # The end of the build was read back too, and waits for nothing any more.
+        harness.wait_for(lambda: self.daemon.guest().domain('echo').status == 200, 'deployment')
 
     def alter(self, statement):
         with contextlib.closing(sqlite3.connect(self.daemon.data / 'functiond.db', timeout=30)) as database:
