@@ -239,6 +239,8 @@ static int open_box(const struct situation *situation)
     snprintf(box.data, sizeof(box.data), "/tmp/sandbox-test-%d", getpid());
     snprintf(box.tmp, sizeof(box.tmp), "/tmp/sandbox-test-%d-slot", getpid());
     snprintf(path, sizeof(path), "%s/run", box.data);
+    fd_remove_tree(AT_FDCWD, box.data, &err); /* of a test that was killed and had our number */
+    fd_remove_tree(AT_FDCWD, box.tmp, &err);
     if (mkdir(box.data, 0711) != 0 || mkdir(path, 0700) != 0 || mkdir(box.tmp, 0700) != 0) {
         perror(box.data);
         return -1;

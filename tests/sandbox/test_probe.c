@@ -380,7 +380,12 @@ static void test_egress__the_table_of_a_living_daemon_stays(void **state)
     options.uid_range = range;
     assert_true(has_table(box.host.uid_first));
 
-    if (sandbox_probe(&options, &host, &err) != 0) {
+    int status = sandbox_probe(&options, &host, &err);
+    if (status != 0 && strstr(err.message, "another daemon uses it") != NULL) {
+        fd_remove_tree(AT_FDCWD, data, &err);
+        box_skip("a test beside this one uses those ids");
+    }
+    if (status != 0) {
         fail_msg("%s", err.message);
     }
     sandbox_release(&host);
