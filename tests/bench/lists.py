@@ -164,7 +164,7 @@ def main():
     parser.add_argument('--directory', help='keep the filled stores here and use them again')
     parser.add_argument('--program', help='measure this program')
     options = parser.parse_args()
-    harness.PROGRAM = options.program or harness.PROGRAM
+    harness.PROGRAM = os.path.abspath(options.program or harness.PROGRAM)
     os.environ.pop('NODE_EXTRA_CA_CERTS', None)
     for text in options.rows.split(','):
         measure_size(int(text), options)

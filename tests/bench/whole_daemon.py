@@ -358,7 +358,7 @@ def main():
     sections = options.only.split(',')
     if unknown := [name for name in sections if name not in SECTIONS]:
         parser.error(f'no such section: {unknown[0]}')
-    harness.PROGRAM = options.program or harness.PROGRAM
+    harness.PROGRAM = os.path.abspath(options.program or harness.PROGRAM)
     os.environ.pop('NODE_EXTRA_CA_CERTS', None)
 
     about = machine()
