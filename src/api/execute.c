@@ -100,11 +100,14 @@ static void execute_ended(void *context, struct run_result *r)
     struct execute *x = context;
     const bool ran = r->outcome != RUN_OVERLOADED && r->outcome != RUN_CANCELED;
     auto_buffer struct buffer response_headers = { 0 };
-    struct error late;
+    auto_free char *failure = NULL;
 
-    execute_fail_late(x->api->settings->sync_seconds, &late);
-    auto_free char *failure = ran && r->outcome != RUN_ANSWERED ? run_failure_errors(r, &late)
-                                                                : NULL;
+    if (ran && r->outcome != RUN_ANSWERED) {
+        struct error late;
+
+        execute_fail_late(x->api->settings->sync_seconds, &late);
+        failure = run_failure_errors(r, &late);
+    }
     if (ran)
         settle(x, r, &response_headers, failure);
     if (x->done)

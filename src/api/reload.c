@@ -1,3 +1,4 @@
+/* Reading what changed, and who is refused until it was taken over. */
 #include "reload.h"
 
 #include <stdlib.h>
