@@ -2,13 +2,23 @@
  * What the files of the supervisor share: its state, all of it hanging on one struct, and who
  * offers what to whom.
  *
- *   serve.c     start, signals, stop                    api.c       the api process and its socket
- *   messages.c  what the api may say, row by row        children.c  life of a child, from START to
- * EXITED launch.c    argv and environment of a child         plan.c      the sandbox plan of a
- * child slots.c     user ids of workers                     trees.c     build trees; scratch.c:
- * tmp/ and cache/ walk.c      work on whole trees                     helper.c    that work in a
- * forked child of ours watch.c     memory, processes and disk, where no kernel limit holds them
- * leftovers.c what an unclean end left behind         data.c, listen.c, privilege.c
+ *   serve.c      start, signals, stop
+ *   api.c        the api process and its socket
+ *   messages.c   what the api may say, row by row
+ *   children.c   life of a child, from START to EXITED
+ *   launch.c     argv and environment of a child
+ *   plan.c       the sandbox plan of a child
+ *   slots.c      user ids of workers
+ *   trees.c      build trees
+ *   scratch.c    tmp/ and cache/
+ *   walk.c       work on whole trees
+ *   helper.c     that work in a forked child of ours
+ *   watch.c      memory, processes and disk, where no kernel limit holds them
+ *   leftovers.c  what an unclean end left behind
+ *   data.c       the data directory
+ *   listen.c     the listening socket
+ *   privilege.c  giving up privilege
+ *   check.c      the report of `functiond check`
  */
 #ifndef INNER_H
 #define INNER_H
